@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* admf catalog: what can be used. Each list is a table that the program itself works by. */
+#include <math.h>
+#include <string.h>
+
+#include "proto/metric.h"
+#include "proto/units.h"
+#include "shm/indicator/indicator.h"
+#include "supervisor/cli/common.h"
+
+/* ---- indicators ----------------------------------------------------------------------------- */
+
+/* Names of series arguments, in order. */
+static const char *series_arg(unsigned i)
+{
+    static const char *const names[] = {"x", "y", "z"};
+    return i < 3 ? names[i] : "x";
+}
+
+/* `macd(x,fast,slow,signal)`. */
+static const char *signature(const struct indicator *ind, char *out, size_t out_bytes)
+{
+    size_t used = (size_t)snprintf(out, out_bytes, "%s(", ind->name);
+    for (unsigned i = 0; i < ind->series_args_n + ind->params_n && used < out_bytes; i++)
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i ? "," : "",
+                                 i < ind->series_args_n ? series_arg(i)
+                                                        : ind->params[i - ind->series_args_n].name);
+    if (used < out_bytes)
+        snprintf(out + used, out_bytes - used, ")");
+    return out;
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+static json_t *indicator_json(const struct indicator *ind)
+{
+    char text[256];
+    json_t *params = json_array(), *outputs = json_array();
+    for (unsigned i = 0; i < ind->params_n; i++)
+        json_array_append_new(params, json_pack("{s:s, s:o, s:o, s:b}", "name", ind->params[i].name,
+                                                "minimum", cli_json_number(ind->params[i].minimum),
+                                                "maximum", cli_json_number(ind->params[i].maximum),
+                                                "whole", ind->params[i].is_whole));
+    for (unsigned i = 0; ind->outputs_n > 1 && i < ind->outputs_n; i++)
+        json_array_append_new(outputs, json_string(ind->outputs[i]));
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:s, s:s, s:s}", "name", ind->name,
+                     "signature", signature(ind, text, sizeof text), "class",
+                     indicator_class_name(ind->cls), "series_arguments", (int)ind->series_args_n,
+                     "bar_inputs", text_or_empty(ind->bar_inputs), "parameters", params, "outputs",
+                     outputs, "warm_up", text_or_empty(ind->warm_up_text), "formula",
+                     text_or_empty(ind->formula), "source", text_or_empty(ind->source));
+}
+
+static void print_indicator(const struct indicator *ind)
+{
+    char text[256];
+    printf("%s", signature(ind, text, sizeof text));
+    for (unsigned i = 0; ind->outputs_n > 1 && i < ind->outputs_n; i++)
+        printf("%s.%s", i ? " " : "  ", ind->outputs[i]);
+    printf("\n    %s\n    %s; first value at row %s", text_or_empty(ind->formula),
+           indicator_class_name(ind->cls), text_or_empty(ind->warm_up_text));
+    if (ind->bar_inputs && *ind->bar_inputs)
+        printf("; reads %s", ind->bar_inputs);
+    printf("; %s\n", text_or_empty(ind->source));
+    for (unsigned i = 0; i < ind->params_n; i++)
+        printf("    %s: %s from %g to %g\n", ind->params[i].name,
+               ind->params[i].is_whole ? "whole" : "number", ind->params[i].minimum,
+               ind->params[i].maximum);
+}
+
+static int catalog_indicators(const struct cli_args *args, struct err *err)
+{
+    json_t *list = args->json ? json_array() : NULL;
+    for (size_t i = 0; i < indicator_table_n; i++) {
+        if (list)
+            json_array_append_new(list, indicator_json(indicator_table[i]));
+        else
+            print_indicator(indicator_table[i]);
+    }
+    return list ? cli_print_json(list, err) : cli_finish_stdout(err);
+}
+
+/* ---- components ----------------------------------------------------------------------------- */
+
+static const char *const rule_names[4] = {"long_entry", "long_exit", "short_entry", "short_exit"};
+
+static json_t *param_json(const struct describe_param *p)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "name", p->name, "alias", p->alias,
+                     "default", cli_json_number(p->default_value), "minimum",
+                     cli_json_number(p->minimum), "maximum", cli_json_number(p->maximum), "whole",
+                     p->is_whole, "what", p->what);
+}
+
+static json_t *component_json(const struct describe_component *c)
+{
+    json_t *protocols = json_array(), *capabilities = json_array(), *params = json_array();
+    json_t *rules = json_object();
+    for (uint32_t i = 0; i < c->protocols_n; i++)
+        json_array_append_new(protocols, json_string(c->protocols[i]));
+    for (uint32_t i = 0; i < c->capabilities_n; i++)
+        json_array_append_new(capabilities, json_string(c->capabilities[i]));
+    for (uint32_t i = 0; i < c->params_n; i++)
+        json_array_append_new(params, param_json(&c->params[i]));
+    for (int r = 0; r < 4; r++)
+        if (c->rules[r][0])
+            json_object_set_new(rules, rule_names[r], json_string(c->rules[r]));
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o}", "name", c->name, "kind", c->kind,
+                     "what", c->what, "protocols", protocols, "capabilities", capabilities,
+                     "parameters", params, "accepts", c->accepts, "rules", rules);
+}
+
+static void print_words(const char *head, const char (*words)[SPEC_NAME_BYTES], uint32_t n)
+{
+    printf("    %s:", head);
+    for (uint32_t i = 0; i < n; i++)
+        printf("%s %s", i ? "," : "", words[i]);
+    putchar('\n');
+}
+
+static void print_param(const struct describe_param *p)
+{
+    char value[F64_BYTES], low[F64_BYTES], high[F64_BYTES];
+    printf("    %s = %s", p->name, f64_format_short(p->default_value, value));
+    if (isfinite(p->minimum) && isfinite(p->maximum))
+        printf(" (%s%s to %s)", p->is_whole ? "whole, " : "", f64_format_short(p->minimum, low),
+               f64_format_short(p->maximum, high));
+    if (p->alias[0])
+        printf(", also %s", p->alias);
+    printf("%s%s\n", p->what[0] ? ": " : "", p->what);
+}
+
+static void print_component(const struct describe_component *c, bool as_strategy)
+{
+    printf("%s%s%s\n    %s\n", c->name, as_strategy ? "" : "  ", as_strategy ? "" : c->kind,
+           c->what);
+    for (uint32_t i = 0; i < c->params_n; i++)
+        print_param(&c->params[i]);
+    if (c->accepts[0])
+        printf("    needs %s\n", c->accepts);
+    for (int r = 0; r < 4; r++)
+        if (c->rules[r][0])
+            printf("    %s: %s\n", rule_names[r], c->rules[r]);
+    if (as_strategy)
+        return;
+    print_words("protocols", c->protocols, c->protocols_n);
+    print_words("capabilities", c->capabilities, c->capabilities_n);
+}
+
+static bool has_protocol(const struct describe_component *c, const char *protocol)
+{
+    for (uint32_t i = 0; i < c->protocols_n; i++)
+        if (strcmp(c->protocols[i], protocol) == 0)
+            return true;
+    return false;
+}
+
+/* A protocol that nobody implements is a mistake; the error names those there are. */
+static int check_protocol(const struct describe *d, const char *protocol, struct err *err)
+{
+    const char *names[256];
+    char shown[128];
+    size_t n = 0;
+    for (uint32_t i = 0; protocol && i < d->components_n; i++) {
+        const struct describe_component *c = &d->components[i];
+        if (has_protocol(c, protocol))
+            return 0;
+        for (uint32_t k = 0; k < c->protocols_n && n < 256; k++)
+            names[n++] = c->protocols[k];
+    }
+    if (!protocol)
+        return 0;
+    const char *near = err_suggest(protocol, names, n);
+    return err_set(err, ERR_USAGE, "no component has the protocol \"%s\"%s%s%s",
+                   err_printable(protocol, shown, sizeof shown), near ? "; did you mean " : "",
+                   near ? near : "", near ? "?" : "; admf catalog components shows protocols");
+}
+
+static int list_components(const struct cli_args *args, const struct describe *d,
+                           bool strategies_only, struct err *err)
+{
+    json_t *list = args->json ? json_array() : NULL;
+    for (uint32_t i = 0; i < d->components_n; i++) {
+        const struct describe_component *c = &d->components[i];
+        if (strategies_only && strcmp(c->kind, "strategy") != 0)
+            continue;
+        if (args->protocol && !has_protocol(c, args->protocol))
+            continue;
+        if (list)
+            json_array_append_new(list, component_json(c));
+        else
+            print_component(c, strategies_only);
+    }
+    return list ? cli_print_json(list, err) : cli_finish_stdout(err);
+}
+
+static int catalog_of_worker(const struct cli_args *args, bool strategies_only, struct err *err)
+{
+    struct describe *d = NULL;
+    int rc = cli_describe(&d, err);
+    if (rc < 0)
+        return rc;
+    rc = check_protocol(d, args->protocol, err);
+    if (rc == 0)
+        rc = list_components(args, d, strategies_only, err);
+    describe_destroy(d);
+    return rc;
+}
+
+static int catalog_strategies(const struct cli_args *args, struct err *err)
+{
+    return catalog_of_worker(args, true, err);
+}
+
+static int catalog_components(const struct cli_args *args, struct err *err)
+{
+    return catalog_of_worker(args, false, err);
+}
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+/* Whose convention a profile follows. */
+static const char *profile_source(int profile)
+{
+    return profile == PROFILE_BACKTESTING_PY ? "backtesting.py 0.6" : "daily equity, as documented";
+}
+
+static json_t *metric_json(const struct metric_row *row)
+{
+    json_t *formula = json_object(), *source = json_object();
+    for (int p = 0; p < PROFILE_N; p++) {
+        const char *profile = metric_profile_name((enum metric_profile)p);
+        if (!(row->profiles & (1u << p)))
+            continue;
+        json_object_set_new(formula, profile, json_string(row->formula[p]));
+        json_object_set_new(source, profile, json_string(profile_source(p)));
+    }
+    return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o}", "name", row->name, "unit", row->unit,
+                     "sense", row->sense, "undefined", row->undefined, "formula", formula, "source",
+                     source);
+}
+
+static void print_metric(const struct metric_row *row)
+{
+    const char *sense = row->sense > 0   ? ", more is better"
+                        : row->sense < 0 ? ", less is better"
+                                         : "";
+    printf("%s  [%s%s]\n", row->name, row->unit, sense);
+    for (int p = 0; p < PROFILE_N; p++)
+        if (row->profiles & (1u << p))
+            printf("    %s: %s\n", metric_profile_name((enum metric_profile)p), row->formula[p]);
+    printf("    undefined when: %s\n", row->undefined);
+}
+
+static int catalog_metrics(const struct cli_args *args, struct err *err)
+{
+    json_t *list = args->json ? json_array() : NULL;
+    for (int m = 0; m < METRIC_N; m++) {
+        if (list)
+            json_array_append_new(list, metric_json(metric_row((enum metric)m)));
+        else
+            print_metric(metric_row((enum metric)m));
+    }
+    return list ? cli_print_json(list, err) : cli_finish_stdout(err);
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+static int catalog_errors(const struct cli_args *args, struct err *err)
+{
+    json_t *list = args->json ? json_array() : NULL;
+    for (int k = 0; k < ERR_KINDS_N; k++) {
+        enum err_kind kind = (enum err_kind)k;
+        if (list)
+            json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s}", "exit_code",
+                                                  err_exit_code(kind), "name", err_kind_name(kind),
+                                                  "meaning", err_kind_meaning(kind), "remedy",
+                                                  err_kind_remedy(kind)));
+        else
+            printf("%3d  %s: %s\n     %s\n", err_exit_code(kind), err_kind_name(kind),
+                   err_kind_meaning(kind), err_kind_remedy(kind));
+    }
+    return list ? cli_print_json(list, err) : cli_finish_stdout(err);
+}
+
+int cmd_catalog(const struct cli_args *args, struct err *err)
+{
+    static const struct {
+        const char *name;
+        cli_run_fn run;
+    } lists[] = {{"indicators", catalog_indicators},
+                 {"strategies", catalog_strategies},
+                 {"components", catalog_components},
+                 {"metrics", catalog_metrics},
+                 {"errors", catalog_errors}};
+    const char *names[5];
+    char shown[128];
+    const char *wanted = args->positional[0];
+    for (size_t i = 0; i < 5; i++) {
+        names[i] = lists[i].name;
+        if (strcmp(wanted, lists[i].name) != 0)
+            continue;
+        if (args->protocol && i != 1 && i != 2)
+            return err_set(err, ERR_USAGE, "--protocol is for strategies and components");
+        return lists[i].run(args, err);
+    }
+    const char *near = err_suggest(wanted, names, 5);
+    return err_set(err, ERR_USAGE,
+                   "there is no list \"%s\"%s%s%s; lists are indicators, strategies, components, "
+                   "metrics, errors",
+                   err_printable(wanted, shown, sizeof shown), near ? "; did you mean " : "",
+                   near ? near : "", near ? "?" : "");
+}

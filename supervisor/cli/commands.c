@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of commands. */
+#include "supervisor/cli/cli.h"
+
+const struct cli_command cli_commands[] = {
+    {"import", "FILE", 1, 1, "bring bars from a CSV file into the store",
+     "admf import spx.csv --symbol SPX\n"
+     "admf import minutes.csv.gz --symbol BTC --lenient\n"
+     "zcat old.csv.gz | admf import - --symbol OLD --tz America/New_York",
+     "FILE is plain, .gz or .zst, or - for standard input. Its header names the columns: timestamp "
+     "(or\n"
+     "time, date, datetime), open, high, low, close and volume, in any order. Every other numeric "
+     "column\n"
+     "becomes a series under its header's name. A symbol that is imported again moves to the new "
+     "bars;\n"
+     "older runs still find theirs.",
+     cmd_import},
+    {"data list", "", 0, 0, "list the symbols of the store",
+     "admf data list\nadmf data list --json", NULL, cmd_data_list},
+    {"data info", "SYMBOL", 1, 1, "show one symbol: range, rows, columns, hash",
+     "admf data info SPX", NULL, cmd_data_info},
+    {"data export", "SYMBOL", 1, 1, "write a symbol's bars",
+     "admf data export SPX\nadmf data export SPX -o spx.csv",
+     "The CSV that it writes gives the same bars when it is imported again.", cmd_data_export},
+    {"plan", "CONFIG", 1, 1, "show what a run would be, without running it",
+     "admf plan sweep.yaml\n"
+     "admf plan sweep.yaml --json\n"
+     "admf plan sweep.yaml --resolved > resolved.yaml",
+     "Counts combinations, the series that they share, containers and who shares them, the wiring "
+     "between\n"
+     "them, memory and time. Lists of --json hold their first 1,000 entries; counts stand beside "
+     "them. With\n"
+     "more than 100 shared containers the lists inside each are shorter, so that the plan stays "
+     "small.",
+     cmd_plan},
+    {"run", "CONFIG", 1, 1, "run every combination and print the leaderboard",
+     "admf run sweep.yaml\n"
+     "admf run sweep.yaml --workers 8 --set execution.commission=0.002\n"
+     "admf run sweep.yaml --resume last",
+     "Results are stored as they come. The last line of the output is `run ID`. Ctrl-C stops "
+     "cleanly and\n"
+     "prints the command that resumes. Exit code 1: some combinations failed, all others are "
+     "stored.",
+     cmd_run},
+    {"runs", "", 0, 0, "list the runs of the store", "admf runs\nadmf runs --json", NULL, cmd_runs},
+    {"show", "RUN", 1, 1, "show a run and its best combinations",
+     "admf show last\n"
+     "admf show last --top 50 --sort sharpe\n"
+     "admf show 20260102 --where 'trades >= 30 and max_drawdown_pct > -20'",
+     "RUN is an id, a unique prefix of one, or last. Without --sort the run's objective ranks. The "
+     "best\n"
+     "comes first; combinations with an undefined value come last, and equal ones by number. "
+     "--where is\n"
+     "an expression over metrics (admf catalog metrics) and swept values.",
+     cmd_show},
+    {"digest", "RUN", 1, 1, "print the hash of all results of a run", "admf digest last",
+     "Equal digests are equal results, bit by bit. It does not depend on the number of workers, on "
+     "crashes\n"
+     "and retries, on resuming, or on the compiler.",
+     cmd_digest},
+    {"export", "RUN", 1, 1, "write results, trades, equity or faults of a run",
+     "admf export last --what combinations -o results.csv\n"
+     "admf export last --what trades --combination 17\n"
+     "admf export last --what combinations --format sqlite -o results.db",
+     "Trades and equity of --combination N are recomputed and checked against the stored result.",
+     cmd_export},
+    {"indicator", "EXPR...", 1, CLI_ARGS_MAX, "compute expressions over bars, as CSV",
+     "admf indicator 'sma(close,10)' 'rsi(close,14) < 30' --symbol SPX\n"
+     "admf indicator 'bbands(close,20,2,2).upper' --csv spx.csv",
+     "Prints timestamp, then one column for each expression. An undefined value is an empty field; "
+     "a\n"
+     "condition is 1 or 0. An expression that begins with - stands behind --.",
+     cmd_indicator},
+    {"catalog", "indicators|strategies|components|metrics|errors", 1, 1,
+     "list what can be used, with every parameter",
+     "admf catalog strategies\n"
+     "admf catalog components --protocol SignalGenerator\n"
+     "admf catalog metrics --json",
+     NULL, cmd_catalog},
+    {"store info", "", 0, 0, "show what the store holds", "admf store info", NULL, cmd_store_info},
+    {"store verify", "", 0, 0, "read every value of the store and check it",
+     "admf store verify --store /data/admf",
+     "Each damaged value is named. Exit code 65: damage was found.", cmd_store_verify},
+    {"doctor", "", 0, 0, "check this machine for what a run needs", "admf doctor",
+     "One line a check: ok, warn or fail, and how to mend it. Exit code 71: a check failed.",
+     cmd_doctor},
+};
+const unsigned cli_commands_n = sizeof cli_commands / sizeof *cli_commands;

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* admf plan: what a run would be. Bars are loaded, for their number and columns; nothing is built.
+ */
+#include "supervisor/plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/units.h"
+#include "supervisor/cli/common.h"
+#include "supervisor/import/csv.h"
+
+#define NS_PER_BAR_STEP 12.0 /* of one worker; what the reference driver is measured at */
+#define SHOWN_MAX       10   /* containers, wires, series of the text */
+
+struct job {
+    const struct cli_args *args;
+    struct describe *describe;
+    struct config *config;
+    struct store *store;
+    uint32_t symbols_n;
+    struct bars *bars[SPEC_SYMBOLS_MAX];
+    struct bars cut[SPEC_SYMBOLS_MAX]; /* views of the range with its warm-up */
+    uint32_t first_row[SPEC_SYMBOLS_MAX];
+    struct sharing *sharing;
+    struct series_plan *series;
+    uint64_t steps_n, rows_n, memory_bytes;
+    uint32_t workers;
+    double seconds;
+};
+
+/* ---- bars ----------------------------------------------------------------------------------- */
+
+static int load_symbol(struct job *job, const struct config_symbol *symbol, struct bars **ret_bars,
+                       struct err *err)
+{
+    struct symbol_info info;
+    struct csv_report report;
+    struct csv_options options = {.symbol = symbol->name};
+    if (symbol->csv[0])
+        return csv_read(symbol->csv, &options, ret_bars, &report, err);
+    if (!job->store) {
+        int rc = cli_store_open(job->args, STORE_READ, &job->store, err);
+        if (rc < 0)
+            return rc;
+    }
+    return store_get_bars(job->store, symbol->name, NULL, ret_bars, &info, err);
+}
+
+static uint32_t row_at(const struct bars *bars, const struct config_bound *bound,
+                       uint32_t otherwise)
+{
+    uint32_t row = 0;
+    if (bound->kind == BOUND_NONE)
+        return otherwise;
+    if (bound->kind == BOUND_BAR && bound->value < 0)
+        return 0;
+    if (bound->kind == BOUND_BAR)
+        return bound->value > (int64_t)bars->rows_n ? bars->rows_n : (uint32_t)bound->value;
+    while (row < bars->rows_n && bars->time_ns[row] < bound->value)
+        row++;
+    return row;
+}
+
+/* A view of the rows that a plane of the run would hold. */
+static int cut_symbol(struct job *job, uint32_t s, struct err *err)
+{
+    const struct config *c = job->config;
+    const struct bars *b = job->bars[s];
+    uint32_t first = row_at(b, &c->from, 0), end = row_at(b, &c->to, b->rows_n);
+    if (first >= end)
+        return err_set(err, ERR_CONFIG, "data.from and data.to leave no bar of %s, which has %u",
+                       c->symbols[s].name, b->rows_n);
+    uint32_t begin = first > c->warm_up ? first - c->warm_up : 0;
+    job->cut[s] = *b;
+    job->cut[s].symbol = c->symbols[s].name;
+    job->cut[s].rows_n = end - begin;
+    job->cut[s].time_ns = b->time_ns + begin; /* the only column that planning reads */
+    job->first_row[s] = first - begin;
+    job->rows_n += end - first;
+    return 0;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Steps of the merged clock: distinct times of all symbols within the range. */
+static int count_steps(struct job *job, struct err *err)
+{
+    uint64_t n = 0;
+    if (job->symbols_n == 1) {
+        job->steps_n = job->rows_n;
+        return 0;
+    }
+    int64_t *times = calloc(job->rows_n + 1, sizeof *times);
+    if (!times)
+        return err_set(err, ERR_SYSTEM, "out of memory while merging clocks");
+    for (uint32_t s = 0; s < job->symbols_n; s++)
+        for (uint32_t r = job->first_row[s]; r < job->cut[s].rows_n; r++)
+            times[n++] = job->cut[s].time_ns[r];
+    qsort(times, n, sizeof *times, compare_times);
+    for (uint64_t i = 0; i < n; i++)
+        job->steps_n += i == 0 || times[i] != times[i - 1];
+    free(times);
+    return 0;
+}
+
+static int load_bars(struct job *job, struct err *err)
+{
+    for (uint32_t s = 0; s < job->config->symbols_n; s++) {
+        int rc = load_symbol(job, &job->config->symbols[s], &job->bars[s], err);
+        if (rc < 0)
+            return rc;
+        job->symbols_n = s + 1;
+        rc = cut_symbol(job, s, err);
+        if (rc < 0)
+            return rc;
+    }
+    return count_steps(job, err);
+}
+
+/* ---- planning ------------------------------------------------------------------------------- */
+
+/* As many series as half of the machine's memory holds. */
+static uint32_t series_most(const struct job *job)
+{
+    double memory = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    uint64_t rows_n = 1;
+    for (uint32_t s = 0; s < job->symbols_n; s++)
+        rows_n += job->cut[s].rows_n;
+    double most = memory / (8.0 * (double)rows_n / job->symbols_n);
+    return most < 1.0 ? 1 : most > 1e6 ? 1000000 : (uint32_t)most;
+}
+
+static void estimate(struct job *job)
+{
+    struct plane_plan plan = {.symbols_n = job->symbols_n,
+                              .bars = job->cut,
+                              .first_row = job->first_row,
+                              .series_n = job->series->n,
+                              .series_symbol = job->series->symbol,
+                              .series_key = (const char *const *)job->series->key};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    double rows = (double)job->rows_n / (job->config->each_symbol ? job->symbols_n : 1);
+    job->memory_bytes = plane_plan_bytes(&plan);
+    job->workers = job->config->workers ? job->config->workers
+                   : processors > 0     ? (uint32_t)processors
+                                        : 1;
+    job->seconds =
+        (double)job->sharing->combinations_n * rows * NS_PER_BAR_STEP * 1e-9 / (double)job->workers;
+}
+
+static int make_plan(struct job *job, struct err *err)
+{
+    int rc = load_bars(job, err);
+    if (rc == 0)
+        rc = sharing_make(job->config, &job->sharing, err);
+    if (rc == 0)
+        rc = series_plan_make(job->config, job->describe, job->cut, job->symbols_n,
+                              series_most(job), &job->series, err);
+    if (rc == 0)
+        estimate(job);
+    return rc;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+static void print_series(const struct job *job)
+{
+    char shown[SPEC_RULE_BYTES];
+    printf("series        %u unique", job->series->n);
+    for (uint32_t i = 0; i < job->series->n && i < SHOWN_MAX; i++)
+        printf("%s%s", i ? ", " : ": ", err_printable(job->series->key[i], shown, sizeof shown));
+    puts(job->series->n > SHOWN_MAX ? ", …" : "");
+}
+
+static void print_symbols(const struct job *job)
+{
+    char shown[256];
+    printf("bars          %llu of", (unsigned long long)job->steps_n);
+    for (uint32_t s = 0; s < job->symbols_n && s < SHOWN_MAX; s++)
+        printf("%s %s", s ? "," : "",
+               err_printable(job->config->symbols[s].name, shown, sizeof shown));
+    puts(job->symbols_n > SHOWN_MAX ? ", …" : "");
+}
+
+static void print_value(const char *key, const json_t *value)
+{
+    char text[F64_BYTES];
+    if (json_is_string(value))
+        printf(" %s %s", key, json_string_value(value));
+    else if (json_is_number(value))
+        printf(" %s %s", key, f64_format_short(json_number_value(value), text));
+    else
+        printf(" %s none", key);
+}
+
+static void print_container(const json_t *entry)
+{
+    json_t *config = json_object_get(entry, "config");
+    printf("  %-12s serves %lld:", json_string_value(json_object_get(entry, "container_id")),
+           (long long)json_integer_value(json_object_get(entry, "serves_count")));
+    for (void *at = json_object_iter(config); at; at = json_object_iter_next(config, at))
+        print_value(json_object_iter_key(at), json_object_iter_value(at));
+    putchar('\n');
+}
+
+/* The first entries of a list, and how many more of `n` there are. */
+static void print_list(const json_t *list, uint64_t n, void (*print)(const json_t *entry))
+{
+    for (size_t i = 0; i < json_array_size(list) && i < SHOWN_MAX; i++)
+        print(json_array_get(list, i));
+    if (n > SHOWN_MAX)
+        printf("  … and %llu more\n", (unsigned long long)n - SHOWN_MAX);
+}
+
+/* The one end of a wire, or how many there are. */
+static void print_end(const json_t *wire, const char *key, const char *count_key)
+{
+    long long n = json_integer_value(json_object_get(wire, count_key));
+    const json_t *first = json_array_get(json_object_get(wire, key), 0);
+    if (n == 1)
+        printf(" %s", json_string_value(first));
+    else
+        printf(" %lld %s", n, strcmp(key, "sources") == 0 ? "sources" : "targets");
+}
+
+static void print_wire(const json_t *wire)
+{
+    const char *routing = json_string_value(json_object_get(wire, "routing_key"));
+    const json_t *types = json_object_get(wire, "event_types");
+    printf("  %-26s %-9s", json_string_value(json_object_get(wire, "name")),
+           json_string_value(json_object_get(wire, "type")));
+    for (size_t i = 0; i < json_array_size(types); i++)
+        printf("%s%s", i ? "," : " ", json_string_value(json_array_get(types, i)));
+    print_end(wire, "sources", "sources_count");
+    fputs(" ->", stdout);
+    print_end(wire, "targets", "targets_count");
+    printf("%s%s\n", routing ? " by " : "", routing ? routing : "");
+}
+
+static void print_containers(const struct job *job, const json_t *plan)
+{
+    const struct sharing *s = job->sharing;
+    const json_t *containers = json_object_get(plan, "containers");
+    printf("containers    %llu instead of %llu (%.0f %% fewer): 1 hub, %u risk, %u execution, "
+           "%llu portfolio, %llu strategy\n",
+           (unsigned long long)s->total, (unsigned long long)s->naive_total,
+           100.0 * json_real_value(json_object_get(containers, "saving_frac")), s->risk_n,
+           s->execution_n, (unsigned long long)s->combinations_n,
+           (unsigned long long)s->combinations_n);
+    print_list(json_object_get(containers, "risk"), s->risk_n, print_container);
+    print_list(json_object_get(containers, "execution"), s->execution_n, print_container);
+    puts("wiring");
+    print_list(json_object_get(plan, "wiring"), 1 + s->risk_n + UINT64_C(2) * s->execution_n,
+               print_wire);
+}
+
+static void print_text(const struct job *job, const json_t *plan)
+{
+    char text[64];
+    printf("combinations  %llu", (unsigned long long)job->sharing->combinations_n);
+    if (job->sharing->combinations_n != job->config->combinations_n)
+        printf(" (`where` excludes %llu of %llu)",
+               (unsigned long long)(job->config->combinations_n - job->sharing->combinations_n),
+               (unsigned long long)job->config->combinations_n);
+    putchar('\n');
+    print_symbols(job);
+    print_series(job);
+    print_containers(job, plan);
+    printf("memory        %s of shared data\n", bytes_format(job->memory_bytes, text, sizeof text));
+    double ns = job->seconds * 1e9;
+    printf("time          about %s with %u workers\n",
+           duration_format(ns < 9e18 ? (int64_t)ns : INT64_MAX, text, sizeof text), job->workers);
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int print_plan(struct job *job, struct err *err)
+{
+    json_t *plan = plan_json(job->config, job->sharing, job->series, job->steps_n,
+                             job->memory_bytes, job->seconds);
+    if (job->args->json || !plan)
+        return cli_print_json(plan, err);
+    print_text(job, plan);
+    json_decref(plan);
+    return cli_finish_stdout(err);
+}
+
+static int print_resolved(const struct config *config, struct err *err)
+{
+    struct buf out = {0};
+    config_resolved(config, &out);
+    bool failed = out.failed;
+    if (!failed)
+        fwrite(out.data, 1, out.n_bytes, stdout);
+    buf_fini(&out);
+    return failed ? err_set(err, ERR_SYSTEM, "out of memory while writing the configuration")
+                  : cli_finish_stdout(err);
+}
+
+static void job_fini(struct job *job)
+{
+    series_plan_destroy(job->series);
+    sharing_destroy(job->sharing);
+    for (uint32_t s = 0; s < job->symbols_n; s++)
+        bars_free(job->bars[s]);
+    store_close(job->store);
+    config_destroy(job->config);
+    describe_destroy(job->describe);
+    free(job);
+}
+
+int cmd_plan(const struct cli_args *args, struct err *err)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return err_set(err, ERR_SYSTEM, "out of memory while planning");
+    job->args = args;
+    int rc = cli_describe(&job->describe, err);
+    if (rc == 0)
+        rc = config_load(args->positional[0], args->sets, args->sets_n, job->describe, &job->config,
+                         err);
+    if (rc == 0 && args->resolved)
+        rc = print_resolved(job->config, err);
+    else if (rc == 0 && (rc = make_plan(job, err)) == 0)
+        rc = print_plan(job, err);
+    job_fini(job);
+    return rc;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* admf run: every combination computed, stored and ranked. Talk and progress go to stderr; stdout
+ * has the leaderboard and `run ID`, or one JSON object. */
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/metric.h"
+#include "proto/status.h"
+#include "proto/units.h"
+#include "supervisor/cli/common.h"
+#include "supervisor/cli/leaderboard.h"
+#include "supervisor/pool/run.h"
+
+#define PLAIN_EVERY_NS (INT64_C(2) * NS_PER_S)
+#define FAILURES_SHOWN 5
+
+struct job {
+    const struct cli_args *args;
+    struct describe *describe;
+    struct config *config;
+    struct store *store;
+    struct run_summary summary;
+    /* progress */
+    bool is_terminal;
+    bool has_line; /* an unfinished line is on the terminal */
+    int64_t shown_ns;
+    uint64_t failures_n; /* printed so far */
+};
+
+/* ---- progress
+ * ------------------------------------------------------------------------------------ */
+
+static void print_progress(const struct job *job, const struct run_progress *p)
+{
+    char left[32], best[64] = "";
+    if (isfinite(p->seconds_left))
+        duration_format((int64_t)(p->seconds_left * 1e9), left, sizeof left);
+    else
+        strcpy(left, "?");
+    if (p->has_best)
+        snprintf(best, sizeof best, ", best %s %.4g (%" PRIu64 ")",
+                 metric_row((enum metric)job->config->objective)->name, p->best.objective,
+                 p->best.combination);
+    double percent = p->total_n > 0 ? 100.0 * (double)p->done_n / (double)p->total_n : 100.0;
+    fprintf(stderr, "%" PRIu64 "/%" PRIu64 " (%.0f %%), %.0f/s, %s left, %" PRIu64 " failed%s",
+            p->done_n, p->total_n, percent, p->per_second, left, p->failed_n, best);
+}
+
+static void show_progress(void *ctx, const struct run_progress *p)
+{
+    struct job *job = ctx;
+    int64_t now = mono_now_ns();
+    if (job->is_terminal) {
+        fputs("\r", stderr);
+        print_progress(job, p);
+        fputs("\033[K", stderr);
+        fflush(stderr);
+        job->has_line = true;
+    } else if (now - job->shown_ns >= PLAIN_EVERY_NS) {
+        job->shown_ns = now;
+        print_progress(job, p);
+        fputc('\n', stderr);
+    }
+}
+
+static void end_line(struct job *job)
+{
+    if (job->has_line)
+        fputs("\r\033[K", stderr);
+    job->has_line = false;
+}
+
+/* ---- talk
+ * ---------------------------------------------------------------------------------------- */
+
+/* One word for a shell: quoted where it needs it. */
+static void print_word(const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@+%";
+    if (word[0] && word[strspn(word, plain)] == '\0') {
+        fprintf(stderr, " %s", word);
+        return;
+    }
+    fputs(" '", stderr);
+    for (const char *c = word; *c; c++)
+        fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stderr);
+    fputc('\'', stderr);
+}
+
+static void print_resume_command(const struct job *job)
+{
+    const struct cli_args *args = job->args;
+    fputs("  admf run", stderr);
+    print_word(args->positional[0]);
+    fputs(" --resume", stderr);
+    print_word(job->summary.record.id);
+    if (args->store) {
+        fputs(" --store", stderr);
+        print_word(args->store);
+    }
+    for (unsigned i = 0; i < args->sets_n; i++) {
+        fputs(" --set", stderr);
+        print_word(args->sets[i]);
+    }
+    fputc('\n', stderr);
+}
+
+static int print_failure(void *ctx, const struct result *result)
+{
+    struct job *job = ctx;
+    char message[300];
+    if (!status_is_failure((enum status)result->status))
+        return 0;
+    fprintf(stderr, "  combination %" PRIu64 ": %s, %s\n", result->combination,
+            status_name((enum status)result->status),
+            err_printable(result->message, message, sizeof message));
+    return ++job->failures_n >= FAILURES_SHOWN;
+}
+
+static void print_failures(struct job *job)
+{
+    const struct run_record *r = &job->summary.record;
+    struct err ignored; /* the store was read for the leaderboard: what is wrong was said there */
+    fprintf(stderr, "%" PRIu64 " of %" PRIu64 " combinations failed:\n", r->failed_n,
+            r->combinations_n);
+    (void)!store_each_result(job->store, r->id, print_failure, job, &ignored);
+    if (r->failed_n > FAILURES_SHOWN)
+        fprintf(stderr, "  and %" PRIu64 " more\n", r->failed_n - FAILURES_SHOWN);
+    fprintf(stderr, "admf export %s --what faults lists every one with its reason\n", r->id);
+}
+
+static void print_talk(struct job *job)
+{
+    const struct run_summary *s = &job->summary;
+    char took[32], plane[32];
+    uint64_t done_n = s->record.combinations_n - s->not_run_n;
+    fprintf(stderr, "%" PRIu64 " combinations in %s on %u workers, %u series, plane of %s\n",
+            done_n, duration_format((int64_t)(s->record.wall_s * 1e9), took, sizeof took),
+            s->record.workers, s->series_n, bytes_format(s->plane_bytes, plane, sizeof plane));
+}
+
+static void print_end(struct job *job)
+{
+    const struct run_summary *s = &job->summary;
+    if (s->record.failed_n > 0)
+        print_failures(job);
+    if (s->interrupted_by) {
+        fprintf(stderr, "stopped by %s, %" PRIu64 " combinations are left. To go on:\n",
+                s->interrupted_by == SIGTERM ? "SIGTERM" : "SIGINT", s->not_run_n);
+        print_resume_command(job);
+    }
+}
+
+/* ---- data
+ * ---------------------------------------------------------------------------------------- */
+
+static json_t *parameters_json(const struct config *config, uint64_t combination)
+{
+    const char *columns[CONFIG_DIMS_MAX * 4];
+    uint32_t n = grid_columns(config, columns);
+    json_t *json = json_object();
+    for (uint32_t i = 0; i < n; i++) {
+        const char *symbol = NULL;
+        double value = grid_value(config, combination, columns[i], &symbol);
+        if (symbol)
+            json_object_set_new(json, columns[i], json_string(symbol));
+        else if (!isnan(value))
+            json_object_set_new(json, columns[i], cli_json_number(value));
+    }
+    return json;
+}
+
+static json_t *best_json(const struct job *job)
+{
+    const struct run_summary *s = &job->summary;
+    if (!s->has_best)
+        return json_null();
+    const struct config_strategy *strategy = grid_strategy(job->config, s->best.combination);
+    return json_pack("{s:o, s:s, s:s, s:o, s:o}", "combination",
+                     cli_json_count(s->best.combination), "strategy",
+                     strategy ? strategy->spec.name : "", "objective",
+                     metric_row((enum metric)job->config->objective)->name, "value",
+                     cli_json_number(s->best.objective), "parameters",
+                     parameters_json(job->config, s->best.combination));
+}
+
+static int print_json(const struct job *job, struct err *err)
+{
+    const struct run_summary *s = &job->summary;
+    const struct run_record *r = &s->record;
+    json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "run", r->id, "digest",
+                             s->digest, "config_hash", cli_json_hash(r->config_hash), "data_hash",
+                             cli_json_hash(r->data_hash), "engine_version", r->engine_version,
+                             "combinations", cli_json_count(r->combinations_n), "ok",
+                             cli_json_count(r->ok_n), "failed", cli_json_count(r->failed_n));
+    const struct {
+        const char *name;
+        json_t *value;
+    } more[] = {
+        {"invalid", cli_json_count(r->invalid_n)},
+        {"not_run", cli_json_count(s->not_run_n)},
+        {"retried", cli_json_count(r->retried_n)},
+        {"workers", cli_json_count(r->workers)},
+        {"limit_backend", json_string(s->limit_backend)},
+        {"wall_s", json_real(r->wall_s)},
+        {"bar_steps", cli_json_count(r->bar_steps)},
+        {"series", cli_json_count(s->series_n)},
+        {"plane_bytes", cli_json_count(s->plane_bytes)},
+        {"interrupted", json_boolean(s->interrupted_by != 0)},
+        {"best", best_json(job)},
+    };
+    bool failed = !json;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        failed |= json_object_set_new(json, more[i].name, more[i].value) < 0;
+    if (failed) {
+        json_decref(json);
+        json = NULL;
+    }
+    return cli_print_json(json, err);
+}
+
+static int print_table(const struct job *job, struct err *err)
+{
+    struct leaderboard_options options = {0};
+    int r = leaderboard_print(stdout, job->store, job->config, &job->summary.record, &options, err);
+    if (r < 0)
+        return r;
+    printf("\nrun %s\n", job->summary.record.id);
+    return cli_finish_stdout(err);
+}
+
+/* ---- the command
+ * --------------------------------------------------------------------------------- */
+
+static int job_run(struct job *job, struct err *err)
+{
+    const struct cli_args *args = job->args;
+    bool is_quiet = args->quiet;
+    job->is_terminal = isatty(STDERR_FILENO);
+    job->shown_ns = mono_now_ns();
+    struct run_options options = {
+        .workers = (uint32_t)args->workers,
+        .resume = args->resume,
+        .progress = is_quiet ? NULL : show_progress,
+        .progress_ctx = job,
+    };
+    int r = run_execute(job->config, job->describe, job->store, &options, &job->summary, err);
+    end_line(job);
+    if (r < 0)
+        return r;
+    if (!is_quiet)
+        print_talk(job);
+    r = args->json ? print_json(job, err) : print_table(job, err);
+    if (r == 0)
+        print_end(job);
+    return r;
+}
+
+static int exit_code(const struct run_summary *s)
+{
+    if (s->interrupted_by)
+        return 128 + s->interrupted_by;
+    return s->record.failed_n > 0 ? err_exit_code(ERR_COMBINATIONS) : 0;
+}
+
+int cmd_run(const struct cli_args *args, struct err *err)
+{
+    struct job job = {.args = args};
+    if (args->workers_given && (args->workers == 0 || args->workers > UINT32_MAX))
+        return err_set(err, ERR_USAGE, "--workers is a number from 1 up");
+    int r = cli_describe(&job.describe, err);
+    if (r == 0)
+        r = config_load(args->positional[0], args->sets, args->sets_n, job.describe, &job.config,
+                        err);
+    if (r == 0)
+        r = cli_store_open(args, STORE_WRITE, &job.store, err);
+    if (r == 0)
+        r = job_run(&job, err);
+    if (r == 0) {
+        r = exit_code(&job.summary);
+        run_summary_fini(&job.summary);
+    }
+    store_close(job.store);
+    config_destroy(job.config);
+    describe_destroy(job.describe);
+    return r;
+}

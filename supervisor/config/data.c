@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* The section `data`: which bars, from where, over which range. */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/units.h"
+#include "supervisor/config/loader.h"
+
+static struct config_symbol *find_symbol(struct config *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->symbols_n; i++)
+        if (!strcmp(c->symbols[i].name, name))
+            return &c->symbols[i];
+    return NULL;
+}
+
+static int add_symbol(struct loader *l, const struct node *at)
+{
+    struct config *c = l->config;
+    char name[SPEC_NAME_BYTES];
+    int rc = value_text(at, "a symbol", name, sizeof(name), l->err);
+    if (rc < 0)
+        return rc;
+    if (find_symbol(c, name))
+        return node_error(at, l->err, "data.symbols: %s stands here a second time; keep one",
+                          node_show(at).text);
+    if (c->symbols_n == SPEC_SYMBOLS_MAX)
+        return node_error(at, l->err, "data.symbols: more than %d symbols", SPEC_SYMBOLS_MAX);
+    memcpy(c->symbols[c->symbols_n++].name, name, sizeof(name));
+    return 0;
+}
+
+int read_symbols(struct loader *l, const struct schema_row *row, const struct node *v)
+{
+    if (v->kind != NODE_LIST || v->children_n == 0)
+        return node_error(v, l->err, "%s: %s; a list of names is expected, as in [SPX, NDX]",
+                          row->path, v->kind == NODE_LIST ? "an empty list" : node_show(v).text);
+    int rc = 0;
+    for (const struct node *s = v->first; s && rc == 0; s = s->next)
+        rc = add_symbol(l, s);
+    return rc;
+}
+
+int read_csv(struct loader *l, const struct schema_row *row, const struct node *v)
+{
+    if (v->kind != NODE_MAP)
+        return node_error(v, l->err,
+                          "%s: %s; a map of symbol to file is expected, as in {SPX: spx.csv}",
+                          row->path, node_show(v).text);
+    l->csv = v;
+    return 0;
+}
+
+static int add_csv(struct loader *l, const struct node *v)
+{
+    struct config *c = l->config;
+    char given[sizeof(c->symbols[0].csv)];
+    int rc = value_text(v, "data.csv", given, sizeof(given), l->err);
+    if (rc < 0)
+        return rc;
+    struct config_symbol *s = find_symbol(c, v->key->text);
+    if (!s)
+        return node_error(v->key, l->err,
+                          "data.csv: %s is not among data.symbols; add it there, "
+                          "or leave data.symbols out",
+                          node_show(v->key).text);
+    size_t dir_n = given[0] == '/' ? 0 : strlen(l->dir);
+    if (dir_n + v->n_bytes >= sizeof(s->csv))
+        return node_error(v, l->err, "data.csv: the path is longer than %zu bytes",
+                          sizeof(s->csv) - 1);
+    memcpy(s->csv, l->dir, dir_n);
+    memcpy(s->csv + dir_n, given, v->n_bytes + 1);
+    s->csv_given = (uint32_t)dir_n;
+    return 0;
+}
+
+static bool is_whole_text(const struct node *v)
+{
+    return v->is_plain && v->n_bytes > 0 && strspn(v->text, "0123456789") == v->n_bytes;
+}
+
+int read_bound(struct loader *l, const struct schema_row *row, const struct node *v)
+{
+    static const struct number_rule bars = {.minimum = 0, .maximum = 4e9, .is_whole = true};
+    struct config_bound bound = {.kind = BOUND_TIME};
+    bool has_offset = false;
+    double bar = 0;
+    int rc = 0;
+    if (v->kind == NODE_SCALAR && !strcmp(v->text, "none")) {
+        bound.kind = BOUND_NONE;
+    } else if (v->kind == NODE_SCALAR && is_whole_text(v)) {
+        rc = value_number(v, row->path, &bars, &bar, l->err);
+        bound = (struct config_bound){.kind = BOUND_BAR, .value = (int64_t)bar};
+    } else if (v->kind != NODE_SCALAR ||
+               time_parse_iso(v->text, v->n_bytes, &bound.value, &has_offset) < 0) {
+        rc = node_error(v, l->err,
+                        "%s: %s; expected: a date (2020-01-31), a time "
+                        "(2020-01-31T14:30:00Z), a bar number, or none",
+                        row->path, node_show(v).text);
+    }
+    if (rc == 0)
+        memcpy((char *)l->config + row->offset, &bound, sizeof(bound));
+    return rc;
+}
+
+static int check_range(struct loader *l, const struct node *data)
+{
+    const struct config_bound *from = &l->config->from, *to = &l->config->to;
+    if (from->kind == BOUND_NONE || from->kind != to->kind || from->value < to->value)
+        return 0;
+    return node_error(node_get(data, "to"), l->err,
+                      "data.to: not after data.from; the range is from `from` up to, not "
+                      "including, `to`");
+}
+
+int data_finish(struct loader *l, const struct node *root)
+{
+    const struct node *data = node_get(root, "data");
+    int rc = 0;
+    if (!data)
+        return node_error(root, l->err,
+                          "the key `data` is missing; add for example "
+                          "`data: {symbols: [SPX]}`");
+    bool has_symbols = l->config->symbols_n > 0;
+    for (const struct node *v = l->csv ? l->csv->first : NULL; v && rc == 0; v = v->next) {
+        if (!has_symbols)
+            rc = add_symbol(l, v->key);
+        if (rc == 0)
+            rc = add_csv(l, v);
+    }
+    if (rc < 0)
+        return rc;
+    if (l->config->symbols_n == 0)
+        return node_error(data, l->err,
+                          "data: neither `symbols` nor `csv`; add for example "
+                          "`symbols: [SPX]` or `csv: {SPX: spx.csv}`");
+    return check_range(l, data);
+}

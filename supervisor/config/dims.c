@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Swept values become dimensions: first what parameter_grids sweeps, then the symbol, exits, and
+ * the strategy's own parameters, each as written. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/config/strategy.h"
+
+/* ---- parameter_grids --------------------------------------------------------------------------
+ */
+
+/* A swept sizing settles its kind; another kind that was asked for is a contradiction. */
+static int settle_sizing(struct loader *l, const struct node *key, double first_value)
+{
+    struct portfolio_cfg *p = &l->top->combo.portfolio;
+    int kind = !strcmp(key->text, "units")             ? SIZING_UNITS
+               : !strcmp(key->text, "percent_of_cash") ? SIZING_PERCENT_OF_CASH
+                                                       : SIZING_PERCENT_OF_EQUITY;
+    if (l->sizing && p->sizing != kind)
+        return node_error(key, l->err, "%s is swept, but portfolio.sizing says %s; take one out",
+                          key->text, node_show(l->sizing->first->key).text);
+    p->sizing = (uint8_t)kind;
+    p->sizing_value = first_value;
+    return 0;
+}
+
+static int check_unswept(struct loader *l, const struct node *key, enum dim_target target)
+{
+    for (uint32_t i = 0; i < l->config->shared_n; i++)
+        if (l->config->shared[i].target == target)
+            return node_error(key, l->err, "%s sets what %s sweeps already; keep one", key->text,
+                              l->config->shared[i].name);
+    for (uint32_t i = 0; i < l->exit_dims_n; i++)
+        if (l->exit_dims[i].target == target)
+            return node_error(key, l->err, "%s is swept under exits (line %u) as well; keep one",
+                              key->text, l->exit_nodes[i]->line);
+    return 0;
+}
+
+static int read_grid(struct loader *l, const struct node *v)
+{
+    static const struct number_rule any = {.minimum = -INFINITY, .maximum = INFINITY};
+    const struct sweep_target *target = sweep_target_find(v->key->text);
+    struct dim d = {.origin = DIM_FROM_GRIDS, .target = target ? target->target : DIM_PARAM};
+    int rc = value_text(v->key, "optimization.parameter_grids", d.name, sizeof(d.name), l->err);
+    if (rc == 0 && !sweep_is(v))
+        rc = node_error(v, l->err, "%s: %s; a list or {from: , to: , step: } is expected", d.name,
+                        node_show(v).text);
+    if (rc == 0 && target)
+        rc = check_unswept(l, v->key, target->target);
+    if (rc == 0)
+        rc = sweep_read(v, d.name, target ? &schema_at(target->path)->rule : &any, &d, l->err);
+    if (rc == 0 && d.target == DIM_SIZING_VALUE)
+        rc = settle_sizing(l, v->key, dim_value(&d, 0));
+    if (rc < 0)
+        dim_fini(&d);
+    else
+        l->config->shared[l->config->shared_n++] = d;
+    return rc;
+}
+
+int grids_read(struct loader *l)
+{
+    const struct node *grids = l->grids && !node_is_null(l->grids) ? l->grids : NULL;
+    if (grids && grids->kind != NODE_MAP)
+        return node_error(grids, l->err,
+                          "optimization.parameter_grids: %s; a map of name to list is expected",
+                          node_show(grids).text);
+    if (grids && grids->children_n > CONFIG_DIMS_MAX)
+        return node_error(grids, l->err, "optimization.parameter_grids: %u names; at most %d",
+                          grids->children_n, CONFIG_DIMS_MAX);
+    l->config->shared = calloc(CONFIG_DIMS_MAX + 2, sizeof(*l->config->shared));
+    if (!l->config->shared)
+        return err_set(l->err, ERR_SYSTEM, "no memory for the configuration");
+    int rc = 0;
+    for (const struct node *v = grids ? grids->first : NULL; v && rc == 0; v = v->next)
+        rc = read_grid(l, v);
+    for (uint32_t i = 0; i < l->exit_dims_n && rc == 0; i++) {
+        l->config->shared[l->config->shared_n++] = l->exit_dims[i];
+        l->exit_dims[i].is_shared = true;
+        double first = dim_value(&l->exit_dims[i], 0);
+        *target_field(&l->top->combo, l->exit_dims[i].target) = first;
+    }
+    return rc;
+}
+
+static const char *suggest_grid(struct loader *l, const char *name)
+{
+    const char *names[512];
+    size_t n = 0;
+    for (size_t i = 0; i < sweep_targets_n; i++)
+        names[n++] = sweep_targets[i].name;
+    for (uint32_t s = 0; s < l->config->strategies_n; s++) {
+        const struct strategy_spec *spec = &l->config->strategies[s].spec;
+        for (uint32_t p = 0; p < spec->params_n && n < 512; p++)
+            names[n++] = spec->param_names[p];
+    }
+    return err_suggest(name, names, n);
+}
+
+int grids_check_used(struct loader *l, const bool *grid_used)
+{
+    const struct node *v = l->grids ? l->grids->first : NULL;
+    for (uint32_t i = 0; v; i++, v = v->next) {
+        if (grid_used[i])
+            continue;
+        const char *close = suggest_grid(l, v->key->text);
+        return node_error(v->key, l->err,
+                          "optimization.parameter_grids: no strategy has a parameter %s; %s%s%s"
+                          "also known: initial_capital, leverage, lot, percent_of_equity, "
+                          "percent_of_cash, units, commission, slippage, max_position_size, "
+                          "stop_loss, take_profit",
+                          node_show(v->key).text, close ? "did you mean \"" : "",
+                          close ? close : "", close ? "\"? " : "");
+    }
+    return 0;
+}
+
+/* ---- a strategy's dimensions ----------------------------------------------------------------- */
+
+static int add_dim(struct reading *r, const struct dim *d, const struct node *at)
+{
+    struct config_strategy *s = r->s;
+    if (s->dims_n == CONFIG_DIMS_MAX)
+        return node_error(at, r->l->err, "more than %d swept values in one strategy",
+                          CONFIG_DIMS_MAX);
+    for (uint32_t i = 0; i < s->dims_n; i++)
+        if (!strcmp(s->dims[i].name, d->name))
+            return node_error(at, r->l->err, "%s is swept twice; keep one", d->name);
+    s->dims[s->dims_n++] = *d;
+    return 0;
+}
+
+/* A name that is a parameter of this strategy, or becomes one since its rules use it; -1: neither.
+ */
+static int grid_param(struct reading *r, const char *name)
+{
+    struct strategy_spec *spec = &r->s->spec;
+    int idx = reading_param(r, name);
+    if (idx >= 0 || r->component || !rules_use(r, name) || spec->params_n == SPEC_PARAMS_MAX)
+        return idx;
+    snprintf(spec->param_names[spec->params_n], SPEC_NAME_BYTES, "%s", name);
+    r->s->base.params_n = spec->params_n + 1;
+    return (int)spec->params_n++;
+}
+
+static int add_grid_param(struct reading *r, const struct dim *shared, const struct node *v,
+                          bool *ret_used)
+{
+    struct dim d = *shared;
+    int idx = grid_param(r, v->key->text);
+    if (idx < 0)
+        return 0;
+    *ret_used = true;
+    if (r->is_swept[idx])
+        return node_error(v->key, r->l->err,
+                          "%s is swept under parameters of strategy %s, or by another name, as "
+                          "well; keep one",
+                          d.name, r->s->spec.name);
+    struct number_rule rule = reading_rule(r, (uint32_t)idx);
+    int rc = r->component ? 0 : rules_check_param(r, v->key);
+    if (rc == 0)
+        rc = sweep_check(v, d.name, &rule, &d, r->l->err);
+    if (rc < 0)
+        return rc;
+    d.is_shared = true;
+    d.param_idx = (uint32_t)idx;
+    r->is_swept[idx] = true;
+    if (!r->param_node[idx] && !r->component)
+        r->s->base.params[idx] = dim_value(&d, 0);
+    return add_dim(r, &d, v);
+}
+
+static int add_shared(struct reading *r, enum dim_origin origin, bool *grid_used)
+{
+    const struct config *c = r->l->config;
+    const struct node *v = r->l->grids ? r->l->grids->first : NULL;
+    int rc = 0;
+    for (uint32_t i = 0; i < c->shared_n && rc == 0; i++) {
+        struct dim d = c->shared[i];
+        const struct node *at = d.origin == DIM_FROM_GRIDS ? v : r->node;
+        v = v ? v->next : NULL;
+        if (d.origin != origin)
+            continue;
+        if (d.target == DIM_PARAM) {
+            rc = add_grid_param(r, &d, at, &grid_used[i]);
+            continue;
+        }
+        d.is_shared = true;
+        rc = add_dim(r, &d, at);
+        if (origin == DIM_FROM_GRIDS)
+            grid_used[i] = true;
+    }
+    return rc;
+}
+
+/* The symbols of the file as a dimension: their indexes. */
+static int add_symbols(struct reading *r)
+{
+    struct dim d = {.name = "symbol",
+                    .n = r->l->config->symbols_n,
+                    .is_symbol = true,
+                    .target = DIM_SYMBOL,
+                    .origin = DIM_FROM_SYMBOLS};
+    d.values = calloc(d.n, sizeof(*d.values));
+    if (!d.values)
+        return err_set(r->l->err, ERR_SYSTEM, "no memory for the symbols");
+    for (uint64_t i = 0; i < d.n; i++)
+        d.values[i] = (double)i;
+    int rc = add_dim(r, &d, r->node);
+    if (rc < 0)
+        free(d.values);
+    return rc;
+}
+
+int dims_assemble(struct reading *r, bool *grid_used)
+{
+    int rc = add_shared(r, DIM_FROM_GRIDS, grid_used);
+    if (rc == 0 && r->l->config->each_symbol)
+        rc = add_symbols(r);
+    if (rc == 0)
+        rc = add_shared(r, DIM_FROM_EXITS, grid_used);
+    for (uint32_t i = 0; i < r->own_n && rc == 0; i++) {
+        rc = add_dim(r, &r->own[i], r->param_node[r->own[i].param_idx]);
+        if (rc == 0)
+            r->own[i].values = NULL; /* the strategy's now */
+    }
+    return rc;
+}

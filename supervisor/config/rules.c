@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules of strategies: parsed when the file is read, so that a slip is named with its line. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/indicator/indicator.h"
+#include "supervisor/config/strategy.h"
+
+const char *const rule_keys[RULES_N] = {"long_entry", "long_exit", "short_entry", "short_exit"};
+
+char *rule_of(struct strategy_spec *spec, unsigned i)
+{
+    char *texts[RULES_N] = {spec->long_entry, spec->long_exit, spec->short_entry, spec->short_exit};
+    return texts[i];
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static bool is_identifier(const char *name)
+{
+    if (!isalpha((unsigned char)name[0]) && name[0] != '_')
+        return false;
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && *name != '_')
+            return false;
+    return true;
+}
+
+/* What a name means already, or NULL. */
+static const char *meaning_of(const char *name)
+{
+    static const struct {
+        const char *name, *meaning;
+    } words[] = {
+        {"open", "a bar column"},          {"high", "a bar column"},
+        {"low", "a bar column"},           {"close", "a bar column"},
+        {"volume", "a bar column"},        {"hl2", "a bar column"},
+        {"hlc3", "a bar column"},          {"ohlc4", "a bar column"},
+        {"and", "a word of rules"},        {"or", "a word of rules"},
+        {"not", "a word of rules"},        {"nan", "a word of rules"},
+        {"shift", "a function"},           {"crosses_above", "a function"},
+        {"crosses_below", "a function"},   {"symbol", "a column of exports"},
+        {"status", "a column of exports"}, {"combination", "a column of exports"},
+    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (!strcmp(words[i].name, name))
+            return words[i].meaning;
+    if (indicator_find(name))
+        return "an indicator";
+    if (metric_find(name) >= 0)
+        return "a metric";
+    return sweep_target_find(name) ? "a name of parameter_grids" : NULL;
+}
+
+int rules_check_param(const struct reading *r, const struct node *key)
+{
+    if (!is_identifier(key->text) || key->n_bytes >= SPEC_NAME_BYTES)
+        return node_error(key, r->l->err,
+                          "%s cannot be a parameter; a name of letters, digits and _ that does not "
+                          "begin with a digit is expected, of at most %d characters",
+                          node_show(key).text, SPEC_NAME_BYTES - 1);
+    const char *meaning = meaning_of(key->text);
+    if (meaning)
+        return node_error(key, r->l->err, "%s cannot be a parameter: it is %s; choose another name",
+                          node_show(key).text, meaning);
+    return 0;
+}
+
+bool rules_use(const struct reading *r, const char *name)
+{
+    for (unsigned i = 0; i < RULES_N; i++) {
+        const char *const *names = NULL;
+        size_t n = r->rules[i] ? expr_names(r->rules[i], &names) : 0;
+        for (size_t k = 0; k < n; k++)
+            if (!strcmp(names[k], name))
+                return true;
+    }
+    return false;
+}
+
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+int rules_error(const struct node *v, const char *what, const struct err *inner, struct err *err)
+{
+    if (inner->kind == ERR_SYSTEM)
+        return err_set(err, ERR_SYSTEM, "%s: %s", what, inner->text);
+    return node_error(v, err, "%s: %s", what, inner->text);
+}
+
+static int read_rule(struct reading *r, unsigned i, const struct node *v)
+{
+    struct err *err = r->l->err, inner = {0};
+    char *text = rule_of(&r->s->spec, i);
+    int rc = value_text(v, rule_keys[i], text, SPEC_RULE_BYTES, err);
+    if (rc < 0)
+        return rc;
+    if (expr_parse(text, &r->rules[i], &inner) < 0)
+        return rules_error(v, rule_keys[i], &inner, err);
+    if (!expr_is_condition(r->rules[i]))
+        return node_error(v, err,
+                          "%s: %s is a number, not a condition; compare it with something, as in "
+                          "close > sma(close, 20)",
+                          rule_keys[i], node_show(v).text);
+    return 0;
+}
+
+static int read_rules(struct reading *r)
+{
+    for (unsigned i = 0; i < RULES_N; i++) {
+        const struct node *v = node_get(r->node, rule_keys[i]);
+        int rc = v ? read_rule(r, i, v) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    if (!r->rules[RULE_LONG_ENTRY] && !r->rules[RULE_SHORT_ENTRY])
+        return node_error(r->node, r->l->err,
+                          "a strategy of type rules needs `long_entry` or `short_entry`, as in "
+                          "long_entry: crosses_above(close, sma(close, 20))");
+    return 0;
+}
+
+int rules_read(struct reading *r)
+{
+    if (!r->component)
+        return read_rules(r);
+    for (unsigned i = 0; i < RULES_N; i++) {
+        const struct node *v = node_get(r->node, rule_keys[i]);
+        if (v)
+            return node_error(v->key, r->l->err,
+                              "`%s` is for strategies of type rules; %s brings rules of its own",
+                              rule_keys[i], r->s->spec.type);
+        memcpy(rule_of(&r->s->spec, i), r->component->rules[i], SPEC_RULE_BYTES);
+    }
+    return 0;
+}

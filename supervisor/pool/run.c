@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* One run: its record made or found, its work done in the mode that it asks for, its outcome summed
+ * up. */
+#include "supervisor/pool/run.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "proto/units.h"
+#include "supervisor/pool/free.h"
+#include "supervisor/pool/pace.h"
+#include "supervisor/pool/pool.h"
+
+#define FDS_OF_WORKER 12 /* listener, pipe, pidfd, nng's own */
+#define FDS_OF_REST   48
+
+static int64_t wall_now_ns(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail for this clock */
+    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* ---- how many workers
+ * ---------------------------------------------------------------------------- */
+
+static uint32_t processors_n(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : (uint32_t)n;
+}
+
+/* Takes all descriptors that this process may have. */
+static uint64_t fds_most(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    struct rlimit more = {limit.rlim_max, limit.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &more) == 0 ? more.rlim_cur : limit.rlim_cur;
+}
+
+static int workers_of(const struct config *c, const struct run_options *options, uint32_t *ret_n,
+                      struct err *err)
+{
+    uint64_t n = options->workers ? options->workers : c->workers ? c->workers : processors_n();
+    uint64_t most = c->mode == RUN_LOCKSTEP ? SLOTS_MAX - 1 : SLOTS_MAX;
+    uint64_t fds = fds_most(), service = c->mode == RUN_LOCKSTEP;
+    if (fds < FDS_OF_REST + FDS_OF_WORKER * (1 + service))
+        return err_set(
+            err, ERR_SYSTEM,
+            "only %llu file descriptors are allowed, one worker needs %llu: raise ulimit -n",
+            (unsigned long long)fds,
+            (unsigned long long)(FDS_OF_REST + FDS_OF_WORKER * (1 + service)));
+    uint64_t affordable = (fds - FDS_OF_REST) / FDS_OF_WORKER - service;
+    if (n > affordable)
+        n = affordable;
+    *ret_n = (uint32_t)(n > most ? most : n);
+    return 0;
+}
+
+/* ---- the record
+ * ---------------------------------------------------------------------------------- */
+
+static int refuse_resume(const struct run_record *record, const char *what, enum err_kind kind,
+                         struct err *err)
+{
+    return err_set(
+        err, kind,
+        "run %s cannot be resumed: %s. Bring it back as it was, or start a new run without "
+        "--resume",
+        record->id, what);
+}
+
+static int record_find(const struct config *config, const struct run_data *data,
+                       struct store *store, const char *id, struct run_record *record,
+                       struct err *err)
+{
+    int r = store_run_get(store, id, record, err);
+    if (r < 0)
+        return r;
+    uint64_t hash[2];
+    config_hash(config, hash);
+    if (memcmp(hash, record->config_hash, sizeof hash) != 0)
+        r = refuse_resume(record, "its configuration was another one", ERR_CONFIG, err);
+    else if (memcmp(data->data_hash, record->data_hash, sizeof data->data_hash) != 0)
+        r = refuse_resume(record, "its bars were others", ERR_DATA, err);
+    else if (strcmp(record->engine_version, ENGINE_VERSION) != 0) {
+        char what[128];
+        snprintf(what, sizeof what, "it was computed by engine version %s, this is %s",
+                 record->engine_version, ENGINE_VERSION);
+        r = refuse_resume(record, what, ERR_CONFIG, err);
+    }
+    if (r < 0)
+        run_record_fini(record);
+    record->ok_n = record->failed_n = record->invalid_n = 0; /* counted from its results */
+    return r;
+}
+
+static int record_make(const struct config *config, const struct run_data *data,
+                       struct store *store, struct run_record *record, struct err *err)
+{
+    *record = (struct run_record){
+        .started_ns = wall_now_ns(),
+        .state = RUN_STATE_RUNNING,
+        .data_hash = {data->data_hash[0], data->data_hash[1]},
+        .combinations_n = grid_count(config),
+        .symbols_n = data->symbols_n,
+    };
+    config_hash(config, record->config_hash);
+    snprintf(record->engine_version, sizeof record->engine_version, "%s", ENGINE_VERSION);
+    memcpy(record->symbol_hash, data->symbol_hash, sizeof record->symbol_hash);
+    struct buf resolved = {0};
+    config_resolved(config, &resolved);
+    record->config = resolved.failed || !resolved.data ? NULL : strdup(resolved.data);
+    buf_fini(&resolved);
+    int r = record->config
+                ? store_run_create(store, record, config->combinations_n, err)
+                : err_set(err, ERR_SYSTEM, "out of memory for the resolved configuration");
+    if (r < 0)
+        run_record_fini(record);
+    return r;
+}
+
+/* Files of data.csv are kept by content, so that details can be recomputed when they are gone. */
+static int keep_csv(const struct config *config, const struct run_data *data, struct store *store,
+                    struct err *err)
+{
+    for (uint32_t s = 0; s < data->symbols_n; s++) {
+        if (config->symbols[s].csv[0] == '\0')
+            continue;
+        char name[SPEC_NAME_BYTES];
+        struct bars bars = *data->bars[s];
+        snprintf(name, sizeof name, "csv:%.58s", config->symbols[s].name);
+        bars.symbol = name;
+        int r = store_put_bars(store, &bars, config->symbols[s].csv, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- the work
+ * ------------------------------------------------------------------------------------ */
+
+static int count_stored(void *ctx, const struct result *result)
+{
+    struct pool *p = ctx;
+    if (result->status == STATUS_NOT_RUN || !work_mark_done(&p->work, result->combination))
+        return 0;
+    if (p->work.left_n > 0)
+        p->work.left_n--;
+    ledger_count(&p->ledger, result);
+    return 0;
+}
+
+static int run_work(struct pool *p, const struct run_options *options, struct err *err)
+{
+    struct ledger *l = &p->ledger;
+    p->work.first_container_seq = l->record->first_container_seq;
+    l->progress.total_n = l->record->combinations_n;
+    l->show = options->progress;
+    l->show_ctx = options->progress_ctx;
+    int r = options->resume ? store_each_result(l->store, l->record->id, count_stored, p, err) : 0;
+    if (r < 0)
+        return r;
+    l->started_done_n = l->progress.done_n;
+    if (l->progress.done_n < l->progress.total_n)
+        r = p->config->mode == RUN_LOCKSTEP ? pace_run(p, err) : free_run(p, err);
+    struct err late;
+    if (!p->is_stop_now || r < 0) {
+        int c = ledger_commit(l, r < 0 ? &late : err);
+        r = r < 0 ? r : c;
+    }
+    ledger_show(l, mono_now_ns(), true);
+    return r;
+}
+
+static void summarise(struct pool *p, int64_t began_ns, struct run_summary *s)
+{
+    struct run_record *record = &s->record;
+    const struct run_progress *progress = &p->ledger.progress;
+    bool is_done = progress->done_n >= progress->total_n && p->ledger.result_n == 0;
+    record->state = is_done ? RUN_STATE_DONE : RUN_STATE_INTERRUPTED;
+    record->ended_ns = wall_now_ns();
+    record->wall_s += (double)(mono_now_ns() - began_ns) / 1e9;
+    s->not_run_n = progress->total_n - progress->done_n;
+    s->interrupted_by = is_done ? 0 : p->stop_signal;
+    s->has_best = progress->has_best;
+    s->best = progress->best;
+    s->messages_refused_n = p->messages_refused_n;
+    snprintf(s->limit_backend, sizeof s->limit_backend, "rlimit");
+}
+
+/* With the record open: everything from the first worker to the last commit. */
+static int run_recorded(const struct config *config, const struct run_data *data,
+                        struct store *store, const struct run_options *options,
+                        struct run_summary *s, struct err *err)
+{
+    int64_t began_ns = mono_now_ns();
+    uint32_t service = config->mode == RUN_LOCKSTEP;
+    struct pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(err, ERR_SYSTEM, "out of memory for the pool");
+    struct pool_options pool_options = {
+        .workers_n = s->record.workers + service, .record = &s->record, .store = store};
+    int r = pool_init(p, config, data, &pool_options, err);
+    if (r == 0) {
+        r = run_work(p, options, err);
+        summarise(p, began_ns, s);
+        struct err late;
+        int u = store_run_update(store, &s->record, r < 0 ? &late : err);
+        r = r < 0 ? r : u;
+        pool_fini(p);
+    }
+    free(p);
+    return r;
+}
+
+int run_execute(const struct config *config, const struct describe *describe, struct store *store,
+                const struct run_options *options, struct run_summary *ret_summary, struct err *err)
+{
+    struct run_data data;
+    struct run_summary s = {0};
+    uint32_t workers_n = 0;
+    int r = workers_of(config, options, &workers_n, err);
+    if (r == 0)
+        r = run_data_load(config, describe, store, NULL, &data, err);
+    if (r < 0)
+        return r;
+    s.plane_bytes = data.plane_bytes;
+    s.series_n = data.series_n;
+    r = keep_csv(config, &data, store, err);
+    if (r == 0)
+        r = options->resume ? record_find(config, &data, store, options->resume, &s.record, err)
+                            : record_make(config, &data, store, &s.record, err);
+    if (r < 0) {
+        run_data_fini(&data);
+        return r;
+    }
+    s.record.workers = workers_n;
+    s.record.state = RUN_STATE_RUNNING;
+    r = run_recorded(config, &data, store, options, &s, err);
+    if (r == 0)
+        r = store_digest(store, s.record.id, s.digest, err);
+    run_data_fini(&data);
+    if (r < 0)
+        run_summary_fini(&s);
+    else
+        *ret_summary = s;
+    return r;
+}
+
+void run_summary_fini(struct run_summary *summary)
+{
+    run_record_fini(&summary->record);
+}

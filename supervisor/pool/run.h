@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* One run, from configuration to stored results. What `admf run` and tests call. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/err.h"
+#include "proto/spec.h"
+#include "supervisor/config/config.h"
+#include "supervisor/store/store.h"
+
+/* What a run works on: bars in the order of the configuration's symbols, and the sealed plane. */
+struct run_data {
+    uint32_t symbols_n;
+    struct bars *bars[SPEC_SYMBOLS_MAX]; /* whole symbols; owned */
+    uint64_t symbol_hash[SPEC_SYMBOLS_MAX][2];
+    uint64_t data_hash[2]; /* over names, hashes and the range */
+    int plane_fd;
+    uint64_t plane_bytes;
+    uint32_t steps_n;                     /* of the range */
+    uint32_t first_step;                  /* steps of warm-up before it */
+    uint32_t first_row[SPEC_SYMBOLS_MAX]; /* of the whole symbol: the first in the range */
+    uint32_t series_n;
+};
+
+/* Loads bars (from the store by name, by `hashes` where given, or from data.csv on the fly), cuts
+ * the range with its warm-up, plans and builds the series, seals the plane. `store` may be NULL
+ * where data.csv names all. */
+int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
+                  const uint64_t (*hashes)[2], struct run_data *ret_data,
+                  struct err *err) ADMF_MUST_CHECK;
+void run_data_fini(struct run_data *data);
+
+struct run_best {
+    uint64_t combination;
+    double objective;
+};
+
+struct run_progress {
+    uint64_t done_n, total_n, failed_n;
+    double per_second, seconds_left;
+    bool has_best;
+    struct run_best best;
+};
+
+struct run_options {
+    uint32_t workers;   /* 0: as configured, else one a processor */
+    const char *resume; /* run id, or NULL */
+    void (*progress)(void *ctx,
+                     const struct run_progress *p); /* at most ten times a second; may be NULL */
+    void *progress_ctx;
+};
+
+struct run_summary {
+    struct run_record record;
+    char digest[33];
+    char limit_backend[16];
+    uint64_t not_run_n;
+    bool has_best;
+    struct run_best best;
+    int interrupted_by; /* signal, or 0 */
+    uint64_t plane_bytes;
+    uint32_t series_n;
+    uint64_t messages_refused_n;
+};
+
+/* Runs every combination that has no result yet, free or in lockstep as configured. Results are
+ * committed as they come. 0 also when combinations failed or a signal ended it: the summary tells.
+ */
+int run_execute(const struct config *config, const struct describe *describe, struct store *store,
+                const struct run_options *options, struct run_summary *ret_summary,
+                struct err *err) ADMF_MUST_CHECK;
+void run_summary_fini(struct run_summary *summary);
+
+/* Recomputes one combination of a stored run with every trade and bar, in a worker, and checks its
+ * result against the stored one: ERR_DATA if a single bit differs. */
+struct run_detail {
+    struct combo combo;
+    struct result result;
+    uint32_t trades_n;
+    struct trade *trades;
+    uint32_t steps_n, symbols_n;
+    int64_t *time_ns;                 /* [steps_n] */
+    double *equity, *cash, *position; /* [steps_n], [steps_n], [steps_n][symbols_n] */
+    /* times of rows, to print trades: row r of symbol s within the range */
+    const int64_t *row_time_ns[SPEC_SYMBOLS_MAX]; /* into data */
+    struct run_data data;
+};
+int run_detail(const struct config *config, const struct describe *describe, struct store *store,
+               const struct run_record *record, uint64_t combination, struct run_detail *ret_detail,
+               struct err *err) ADMF_MUST_CHECK;
+void run_detail_fini(struct run_detail *detail);

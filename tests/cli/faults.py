@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Promise: a crash, hang or early exit of one combination costs that combination alone; every other
+result is the same bytes as in an undisturbed run, whatever is killed, whenever.
+
+    faults.py BUILD_FOLDER     writes TAP
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from program import EXAMPLE_CSV, Program, children  # noqa: E402
+from tap import equal, expect, run_all, test  # noqa: E402
+
+BARS = 5105
+KINDS = {"segv": 1, "abrt": 2, "fpe": 3, "bus": 4, "ill": 5, "stack": 6, "exit": 7, "hang": 8,
+         "scribble": 9, "kill": 10, "once": 11}
+SIGNALS = {"segv": signal.SIGSEGV, "abrt": signal.SIGABRT, "fpe": signal.SIGFPE,
+           "bus": signal.SIGBUS, "ill": signal.SIGILL, "stack": signal.SIGSEGV,
+           "scribble": signal.SIGSEGV, "kill": signal.SIGKILL}
+
+CONFIG = """type: optimization
+data: {{csv: {{SPX: {csv}}}}}
+strategies:
+  - type: fault
+    parameters:
+      salt: {{from: 1, to: {n}, step: 1}}
+      bar: {bar}
+      kind: 0
+  - type: fault
+    name: culprit
+    parameters: {{bar: {bar}, kind: {kind}}}
+  - type: sma_cross
+    parameters: {{fast_period: [5, 10, 20], slow_period: [30, 50, 100, 200]}}
+limits: {{time_per_combination: {limit}, retries: {retries}}}
+"""
+
+
+class Bench:
+    """A scratch folder, the faulty worker, and one store a run."""
+
+    def __init__(self, build, folder):
+        self.build, self.folder, self.runs = pathlib.Path(build).resolve(), folder, 0
+        os.environ["ADMF_WORKER"] = str(self.build / "tests" / "fault" / "faulty-worker")
+
+    def store(self):
+        self.runs += 1
+        return Program(self.build, self.folder / f"store{self.runs}")
+
+    def config(self, kind, bar=100, n=40, limit="30s", retries=1):
+        path = self.folder / f"{kind}-{bar}-{n}.yaml"
+        path.write_text(CONFIG.format(csv=EXAMPLE_CSV, n=n, bar=bar, kind=KINDS.get(kind, 0),
+                                      limit=limit, retries=retries))
+        return path
+
+    def rows(self, program):
+        """Combinations of the last run as lines of CSV by number."""
+        lines = program.run("export", "last", "--what", "combinations").splitlines()[1:]
+        return {int(line.split(",")[0]): line for line in lines}
+
+    def culprit(self, kind, bar=100, workers=2, **limits):
+        """Runs a sweep with one bad combination. (program, its row, its faults, the other rows)"""
+        program, n = self.store(), 40
+        program.run("run", self.config(kind, bar, n, **limits), "--quiet", "--workers", workers,
+                    expect=(1,))
+        rows = self.rows(program)
+        bad = rows.pop(n)
+        faults = json.loads(program.run("export", "last", "--what", "faults", "--format", "json"))
+        return program, bad, faults, rows
+
+
+def calm_rows(bench, bar=100):
+    """What an undisturbed run gives; the kind column of the culprit's neighbours is 0 in both."""
+    program = bench.store()
+    program.run("run", bench.config("none", bar), "--quiet")
+    rows = bench.rows(program)
+    rows.pop(40)
+    return rows
+
+
+@test("each deadly signal costs one combination, named with signal and bar, at any bar")
+def deadly_signals(bench):
+    calm = calm_rows(bench)
+    for kind in SIGNALS:
+        for bar in (0, BARS // 2, BARS - 1):
+            _, bad, faults, others = bench.culprit(kind, bar)
+            where = f"{kind} at bar {bar}"
+            equal(bad.split(",")[1], "crashed", where)
+            equal({f["signal"] for f in faults}, {SIGNALS[kind].name}, f"{where}: signal")
+            equal({f["bar"] for f in faults}, {bar}, f"{where}: bar")
+            attempts = [f["attempt"] for f in faults]
+            if kind == "kill":  # from outside, as far as anyone can tell: it gets more chances
+                expect(len(attempts) >= 2, f"{where}: attempts {attempts}")
+            else:
+                equal(attempts, [1, 2], f"{where}: tried once more")
+            equal(others, calm, f"{where}: the others")
+
+
+@test("a worker that leaves early is a protocol fault")
+def early_exit(bench):
+    _, bad, faults, others = bench.culprit("exit")
+    equal(bad.split(",")[1], "protocol", "status")
+    equal(len(faults), 2, "attempts")
+    equal(others, calm_rows(bench), "the others")
+
+
+@test("an endless loop is stopped by the time limit")
+def endless_loop(bench):
+    started = time.monotonic()
+    _, bad, _, others = bench.culprit("hang", limit="300ms")
+    equal(bad.split(",")[1], "timeout", "status")
+    equal(others, calm_rows(bench), "the others")
+    expect(time.monotonic() - started < 30, "it took far longer than two limits")
+
+
+@test("a combination that crashes once is retried and ends well")
+def crash_once(bench):
+    mark = bench.folder / "once"
+    os.environ["FAULT_ONCE"] = str(mark)
+    program = bench.store()
+    summary = program.sweep(bench.config("once"), "--workers", 2)
+    equal((summary["failed"], summary["retried"]), (0, 1), "failed, retried")
+    expect(mark.exists(), "it never crashed")
+    rows = bench.rows(program)
+    rows.pop(40)
+    equal(rows, calm_rows(bench), "the others")
+
+
+@test("retries: 0 quarantines at the first fault")
+def no_retry(bench):
+    _, bad, faults, _ = bench.culprit("segv", retries=0)
+    equal((bad.split(",")[1], len(faults)), ("crashed", 1), "status, attempts")
+
+
+def wait_for(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.002)
+    raise AssertionError(f"{what} did not happen in {seconds} s")
+
+
+def long_config(bench):
+    """A sweep of some seconds, without faults."""
+    path = bench.folder / "long.yaml"
+    path.write_text(f"""type: optimization
+data: {{csv: {{SPX: {EXAMPLE_CSV}}}}}
+strategies:
+  - type: sma_cross
+    parameters:
+      fast_period: {{from: 2, to: 151, step: 1}}
+      slow_period: {{from: 152, to: 400, step: 1}}
+exits: {{stop_loss: 0.1}}
+""")
+    return path
+
+
+def start(program, *args):
+    return subprocess.Popen(program.argv(*args), stdin=subprocess.DEVNULL, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@test("workers are separate processes that map the plane read-only")
+def separate_processes(bench):
+    program = bench.store()
+    running = start(program, "run", long_config(bench), "--workers", 2, "--quiet")
+    pids = wait_for(lambda: len(children(running.pid)) == 2 and children(running.pid), "2 workers")
+
+    def planes():
+        maps = []
+        for pid in pids:
+            with open(f"/proc/{pid}/maps", encoding="ascii") as file:
+                maps += [line.split()[1] for line in file if "memfd:admf-plane" in line]
+        return len(maps) >= 2 and maps
+    modes = wait_for(planes, "both map the plane")
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    equal(set(modes), {"r--s"}, "how the plane is mapped")
+
+
+@test("killed workers are replaced and nothing is lost or doubled")
+def killed_workers(bench):
+    calm = bench.store().sweep(long_config(bench), "--workers", 2)
+    program = bench.store()
+    running = start(program, "run", long_config(bench), "--workers", 2, "--json", "--quiet")
+    killed = 0
+    while running.poll() is None and killed < 12:
+        for pid in children(running.pid)[:1]:
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.03)
+    summary = json.loads(running.communicate(timeout=120)[0])
+    expect(killed > 2, f"only {killed} workers could be killed")
+    equal((summary["digest"], summary["ok"]), (calm["digest"], calm["ok"]), "digest, ok")
+
+
+@test("Ctrl-C ends with 130 and the command that resumes, and the resumed run has the same digest")
+def interrupt(bench):
+    calm = bench.store().sweep(long_config(bench), "--workers", 2)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        program = bench.store()
+        running = start(program, "run", long_config(bench), "--workers", 2)
+        wait_for(lambda: children(running.pid), "a worker")  # noqa: B023
+        time.sleep(0.2)
+        running.send_signal(number)
+        _, talk = running.communicate(timeout=60)
+        equal(running.returncode, code, "exit code")
+        expect("--resume" in talk, f"no command to resume in: {talk}")
+        resumed = program.sweep(long_config(bench), "--resume", "last")
+        equal(resumed["digest"], calm["digest"], "digest")
+
+
+@test("a killed supervisor takes its workers along, and the run can be resumed")
+def killed_supervisor(bench):
+    calm = bench.store().sweep(long_config(bench), "--workers", 2)
+    program = bench.store()
+    running = start(program, "run", long_config(bench), "--workers", 2)
+    pids = wait_for(lambda: len(children(running.pid)) == 2 and children(running.pid), "2 workers")
+    time.sleep(0.3)
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not any(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in pids),
+             "the workers' end")
+    resumed = program.sweep(long_config(bench), "--resume", "last")
+    equal(resumed["digest"], calm["digest"], "digest")
+
+
+@test("nothing is left behind in the folder for sockets")
+def no_leftovers(bench):
+    folder = bench.folder / "sockets"
+    folder.mkdir(mode=0o700)
+    program = bench.store()
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "TMPDIR": str(folder)}
+    done = subprocess.run(program.argv("run", bench.config("segv"), "--quiet"), check=False,
+                          env=environment, capture_output=True)
+    equal(done.returncode, 1, "exit code")
+    equal(os.listdir(folder), [], "files left")
+
+
+@test("in lockstep a crash costs one combination too")
+def lockstep_crash(bench):
+    program = bench.store()
+    program.run("run", bench.config("segv", 700), "--quiet", "--workers", 2,
+                "--set", "run.mode=lockstep", expect=(1,))
+    rows = bench.rows(program)
+    equal(rows.pop(40).split(",")[1], "crashed", "status")
+    equal(rows, calm_rows(bench, 700), "the others")
+
+
+@test("two supervisors on one store: the second leaves with 75 and names the first")
+def two_supervisors(bench):
+    program = bench.store()
+    first = start(program, "run", long_config(bench), "--workers", 1, "--quiet")
+    lock = pathlib.Path(program.store) / "lock"
+    wait_for(lambda: lock.exists() and lock.read_text().strip(), "the first one's lock")
+    second = subprocess.run(program.argv("run", long_config(bench), "--quiet"), check=False,
+                            capture_output=True, text=True)
+    first.kill()
+    first.communicate()
+    equal(second.returncode, 75, "exit code")
+    expect(str(first.pid) in second.stderr, f"the owner is not named: {second.stderr}")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        return run_all(Bench(sys.argv[1], pathlib.Path(scratch)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

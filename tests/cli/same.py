@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Promise: the same configuration gives the same bytes: free or in lockstep, with any number of
+workers, in any environment, and when its resolved form is fed back.
+
+    same.py BUILD_FOLDER     writes TAP
+"""
+
+import csv
+import math
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from program import EXAMPLE_CSV, Program  # noqa: E402
+from tap import equal, expect, run_all, test  # noqa: E402
+
+
+class Bench:
+    """A scratch folder with bars of three symbols whose calendars differ."""
+
+    def __init__(self, build, folder):
+        self.build, self.folder, self.runs = build, folder, 0
+        with open(EXAMPLE_CSV, encoding="ascii") as file:
+            rows = list(csv.reader(file))
+        header, rows = rows[0], rows[1:1501]
+        self.symbols = {}
+        chance = random.Random(3)
+        for name, keep, shift in (("AAA", 1.0, 0), ("BBB", 0.9, 40), ("CCC", 0.5, 0)):
+            path = folder / f"{name}.csv"
+            kept = [row for i, row in enumerate(rows) if i >= shift and chance.random() < keep]
+            with open(path, "w", encoding="ascii", newline="") as file:
+                csv.writer(file).writerows([header, *kept])
+            self.symbols[name] = path
+
+    def program(self):
+        self.runs += 1
+        return Program(self.build, self.folder / f"store{self.runs}")
+
+    def data(self, *names):
+        return "{" + ", ".join(f"{name}: {self.symbols[name]}" for name in names) + "}"
+
+    def config(self, text):
+        path = self.folder / "config.yaml"
+        path.write_text(text)
+        return path
+
+    def everything(self, config, *args):
+        """All that a run exports: combinations, and trades and equity of some of them."""
+        program = self.program()
+        summary = program.sweep(config, *args)
+        parts = [program.run("export", "last", "--what", "combinations")]
+        for combination in range(0, summary["combinations"], max(1, summary["combinations"] // 3)):
+            for what in ("trades", "equity"):
+                parts.append(program.run("export", "last", "--what", what,
+                                         "--combination", combination))
+        return summary, "".join(parts)
+
+
+CONFIGS = {
+    "one symbol, stops and targets": """
+data: {{csv: {one}}}
+strategies:
+  - type: sma_cross
+    parameters: {{fast_period: [3, 8], slow_period: [12, 25]}}
+exits: {{stop_loss: [0.01, 0.03], take_profit: [0.02, 0.06]}}
+execution: {{commission: 0.001, slippage: 0.0005, at_end: close_at_close}}
+""",
+    "three symbols in one account": """
+data: {{csv: {three}}}
+strategies:
+  - type: mean_reversion
+    parameters: {{rsi_period: [3, 7], oversold: [25, 40]}}
+  - type: breakout
+    parameters: {{entry_period: [10, 20]}}
+exits: {{stop_loss: 0.02}}
+portfolio: {{sizing: {{percent_of_equity: 0.5}}, lot: 0}}
+execution: {{commission: 0.0005}}
+""",
+    "each symbol on its own": """
+data: {{csv: {three}, each_symbol: true}}
+strategies:
+  - type: bollinger
+    parameters: {{period: [10, 20]}}
+exits: {{take_profit: 0.05}}
+execution: {{commission: 0.0005, at_end: close_at_open}}
+""",
+    "shared and unshared risk and execution": """
+data: {{csv: {one}}}
+strategies:
+  - type: momentum
+    parameters: {{lookback_period: [5, 10]}}
+    risk_config: {{max_position_size: 10}}
+  - type: macd_cross
+    risk_config: {{max_position_size: 20}}
+optimization: {{parameter_grids: {{commission: [0.0, 0.001], slippage: [0.0, 0.001]}}}}
+""",
+    "backtesting.py's conventions": """
+conventions: backtesting.py
+data: {{csv: {one}}}
+strategies:
+  - type: mean_reversion
+    parameters: {{rsi_period: [5, 14]}}
+exits: {{stop_loss: 0.02, take_profit: 0.03}}
+""",
+    "leverage until bankruptcy": """
+data: {{csv: {one}}}
+strategies:
+  - type: sma_cross
+    parameters: {{fast_period: [2, 5], slow_period: [10, 30]}}
+portfolio: {{leverage: 30, sizing: {{percent_of_cash: 1.0}}, initial_capital: 10000}}
+execution: {{commission: 0.0002}}
+""",
+}
+
+
+def configs(bench):
+    one, three = bench.data("AAA"), bench.data("AAA", "BBB", "CCC")
+    for name, text in CONFIGS.items():
+        yield name, bench.config("type: optimization" + text.format(one=one, three=three))
+
+
+@test("free and lockstep runs export the same bytes")
+def lockstep(bench):
+    for name, config in configs(bench):
+        _, free = bench.everything(config, "--workers", 2)
+        for workers in (1, 3):
+            _, step = bench.everything(config, "--workers", workers, "--set", "run.mode=lockstep")
+            expect(free == step, f"{name}: lockstep with {workers} workers differs")
+
+
+@test("any number of workers exports the same bytes")
+def workers_do_not_matter(bench):
+    for name, config in configs(bench):
+        _, first = bench.everything(config, "--workers", 1)
+        for workers in (2, 8):
+            _, other = bench.everything(config, "--workers", workers)
+            expect(first == other, f"{name}: {workers} workers differ")
+
+
+@test("a symbol of a run of many gives what it gives alone")
+def each_symbol(bench):
+    base = """type: optimization
+data: {csv: %s, each_symbol: true}
+strategies: [{type: sma_cross, parameters: {fast_period: 5, slow_period: 20}}]
+"""
+    program = bench.program()
+    program.run("run", bench.config(base % bench.data("AAA", "BBB", "CCC")), "--quiet")
+    rows = list(csv.DictReader(program.run("export", "last", "--what", "combinations").splitlines()))
+    equal(len(rows), 3, "combinations")
+    for combination, name in enumerate(("AAA", "BBB", "CCC")):
+        alone = bench.program()
+        alone.run("run", bench.config(base % bench.data(name)), "--quiet")
+        row = list(csv.DictReader(alone.run("export", "last", "--what",
+                                            "combinations").splitlines()))[0]
+        for key in ("equity_final", "sharpe", "trades", "max_drawdown_pct", "beta"):
+            equal(rows[combination][key], row[key], f"{name}: {key}")
+
+
+@test("the account balances: cash and positions make equity, trades make its change")
+def balance(bench):
+    for name, config in configs(bench):
+        program = bench.program()
+        program.run("run", config, "--quiet")
+        first = next(csv.DictReader(program.run("export", "last", "--what",
+                                                "combinations").splitlines()))
+        trades = list(csv.DictReader(program.run("export", "last", "--what", "trades",
+                                                 "--combination", 0).splitlines()))
+        equity = list(csv.DictReader(program.run("export", "last", "--what", "equity",
+                                                 "--combination", 0).splitlines()))
+        if first["bankrupt"] == "1" or any(t["exit_bar"] == "" for t in trades):
+            continue
+        change = float(equity[-1]["equity"]) - (10000 if "backtesting" in name else 100000)
+        pnl = math.fsum(float(t["pnl"]) for t in trades)
+        expect(abs(change - pnl) <= 1e-6, f"{name}: trades make {pnl}, equity changed by {change}")
+
+
+@test("environment does not matter: locale, time zone, umask, closed streams, deleted folder")
+def environments(bench):
+    _, config = next(configs(bench))
+    plain = bench.program()
+    digest = plain.sweep(config)["digest"]
+    gone = bench.folder / "gone"
+    for what, wrap in {
+        "decimal commas": ["env", "LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"],
+        "time zone": ["env", "TZ=Asia/Kolkata"],
+        "no home": ["env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR"],
+        "umask": ["sh", "-c", 'umask 0777; exec "$@"', "sh"],
+        "closed input": ["sh", "-c", 'exec "$@" <&-', "sh"],
+        "closed talk": ["sh", "-c", 'exec "$@" 2>&-', "sh"],
+        "deleted folder": ["sh", "-c", f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"', "sh"],
+    }.items():
+        program = bench.program()
+        done = subprocess.run([*wrap, *program.argv("run", config, "--quiet")], check=False,
+                              capture_output=True, text=True)
+        equal(done.returncode, 0, f"{what}: exit code ({done.stderr})")
+        equal(program.run("digest", "last").strip(), digest, f"{what}: digest")
+
+
+@test("the resolved configuration, fed back, is the same run")
+def resolved(bench):
+    for name, config in configs(bench):
+        program = bench.program()
+        text = program.run("plan", config, "--resolved")
+        first = program.sweep(config)
+        second = program.sweep(bench.config(text))
+        for key in ("digest", "config_hash", "data_hash"):
+            equal(second[key], first[key], f"{name}: {key}")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        return run_all(Bench(sys.argv[1], pathlib.Path(scratch)))
+
+
+if __name__ == "__main__":
+    os.environ.pop("ADMF_WORKER", None)
+    sys.exit(main())

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Promise: a run's digest depends on its configuration and data alone: not on the compiler, the
+number of workers, a worker that is killed, or a run that is stopped and resumed.
+
+    digest.py BUILD_FOLDER...     writes TAP; leaves with 1 if a promise is broken
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from program import EXAMPLE_CSV, ROOT, Program, children, sweep_config  # noqa: E402
+
+WORKERS = (1, 2, 3, 8)
+WAIT_S = 60
+
+
+def wait_for(condition, what):
+    """Polls until the condition gives something true, and returns that."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.002)
+    raise RuntimeError(f"{what} did not happen in {WAIT_S} s")
+
+
+def digest_of_last(program):
+    return program.run("digest", "last").split()[0]
+
+
+def digest_with_workers(program, config, workers):
+    return program.sweep(config, "--workers", workers)["digest"]
+
+
+def digest_after_kill(program, config):
+    """One of two workers is killed while it runs."""
+    running = program.start("run", config, "--workers", 2, "--quiet")
+    workers = wait_for(lambda: running.poll() is not None or children(running.pid), "a worker")
+    if workers is True:
+        raise RuntimeError("the run ended before a worker could be killed")
+    time.sleep(0.05)
+    signal_child(running, workers[-1])
+    if running.wait(WAIT_S) != 0:
+        raise RuntimeError(f"the run left with {running.returncode}")
+    return digest_of_last(program)
+
+
+def signal_child(running, pid):
+    """Kills a process, only if it still is a child of the one that this test started."""
+    if running.poll() is None and pid in children(running.pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+def digest_after_resume(program, config):
+    """The run is interrupted, and goes on later."""
+    running = program.start("run", config, "--workers", 1, "--quiet")
+    wait_for(lambda: running.poll() is not None or children(running.pid), "a worker")
+    time.sleep(0.1)
+    if running.poll() is None:
+        running.send_signal(signal.SIGINT)
+    code = running.wait(WAIT_S)
+    if code not in (130, -signal.SIGINT):
+        raise RuntimeError(f"the interrupted run left with {code}, expected 130")
+    return program.sweep(config, "--workers", 2, "--resume", "last")["digest"]
+
+
+def cases(builds, folder):
+    """(what, function that gives a digest); the first one is what the others must equal."""
+    small = sweep_config(folder / "small.yaml", "SPX", "mean_reversion", rsi_period=(2, 21, 1),
+                         oversold=(10, 34, 4), overbought=(60, 96, 4))
+    large = sweep_config(folder / "large.yaml", "SPX", "sma_cross", fast_period=(5, 104, 1),
+                         slow_period=(105, 204, 1))
+    for name, config in (("demo", ROOT / "examples" / "demo.yaml"), ("small", small)):
+        yield f"{name} sweep", [
+            (f"{pathlib.Path(build).name}, {workers} workers",
+             lambda b=build, c=config, w=workers: digest_with_workers(programs[b], c, w))
+            for build in builds for workers in WORKERS
+        ]
+    first = programs[builds[0]]
+    yield "disturbed sweep", [
+        ("undisturbed", lambda: digest_with_workers(first, large, 2)),
+        ("a worker is killed", lambda: digest_after_kill(first, large)),
+        ("interrupted and resumed", lambda: digest_after_resume(first, large)),
+    ]
+
+
+programs = {}
+
+
+def main():
+    builds = sys.argv[1:]
+    failed = 0
+    print("TAP version 13")
+    with tempfile.TemporaryDirectory(prefix="admf-digest-") as name:
+        folder = pathlib.Path(name)
+        for number, build in enumerate(builds):
+            programs[build] = Program(build, folder / f"store-{number}")
+            programs[build].run("import", EXAMPLE_CSV, "--symbol", "SPX")
+        for group, rows in cases(builds, folder):
+            expected = None
+            for what, digest in rows:
+                try:
+                    got = digest()
+                    problem = None if got == (expected or got) else f"{got}, expected {expected}"
+                except (RuntimeError, OSError, ValueError) as error:
+                    got, problem = None, str(error)
+                expected = expected or got
+                failed += bool(problem)
+                print(f"{'not ok' if problem else 'ok'} - {group}: {what}", flush=True)
+                for line in (problem or "").splitlines():
+                    print(f"# {line}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

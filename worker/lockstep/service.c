@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* The service worker of a lockstep run: hosts the shared risk and execution containers of a wave.
+ *
+ * ORDERS brings the signals of a step in lane order. Each goes to the risk container that serves its portfolio;
+ * orders go on to the execution container that serves it; then each execution container lets its portfolios'
+ * orders meet the next bar. The fills go back in one message, in lane order, with the next step at which a
+ * standing order will meet its bar: until then, and while no signals come, the service need not be asked. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "worker/builtin.h"
+#include "worker/lockstep/shared.h"
+#include "worker/serve.h"
+
+#define SEND_TIMEOUT_MS 60000
+
+struct service {
+    struct serve *w;
+    struct arena arena;
+    struct shared_lanes lanes;
+    struct shared_lanes *lanes_ref;
+    struct container **risk, **execution;
+    uint32_t risk_n, execution_n;
+    struct fill *fills;
+    uint32_t fills_n, fills_capacity;
+    bool is_short_of_memory;
+};
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+struct lane_emit {
+    struct service *s;
+    uint32_t lane;
+};
+
+static void emit_fill(void *ctx, const struct fill *fill)
+{
+    const struct lane_emit *e = ctx;
+    struct service *s = e->s;
+    struct trade unused;
+    (void)account_apply(&s->lanes.lane[e->lane].account, fill, &unused);
+    if (s->fills_n == s->fills_capacity) {
+        uint32_t capacity = s->fills_capacity ? 2 * s->fills_capacity : 256;
+        struct fill *grown = realloc(s->fills, capacity * sizeof *grown);
+        if (!grown) {
+            s->is_short_of_memory = true;
+            return;
+        }
+        s->fills = grown;
+        s->fills_capacity = capacity;
+    }
+    s->fills[s->fills_n++] = *fill;
+}
+
+static int lane_memory(struct service *s, struct shared_lane *l)
+{
+    uint32_t n = l->market->symbols_n;
+    l->account.symbols_n = n;
+    l->account.pos = arena_take_zeroed(&s->arena, n * sizeof *l->account.pos);
+    l->account.mark_px = arena_take_zeroed(&s->arena, n * sizeof *l->account.mark_px);
+    if (!l->account.pos || !l->account.mark_px)
+        return -ENOMEM;
+    account_init(&l->account, l->combo->portfolio.initial_capital, l->combo->portfolio.leverage);
+    return order_book_init(&l->book, &s->arena, n);
+}
+
+static int lane_open(struct service *s, const struct batch *batch, uint32_t i, struct err *err)
+{
+    struct shared_lane *l = &s->lanes.lane[i];
+    struct market *market;
+    const struct combo *c = &batch->combos[i];
+    int r = session_market(&s->w->session, c, &market, err);
+    struct lane_emit *e = arena_take_zeroed(&s->arena, sizeof *e);
+    if (r < 0 || !e)
+        return r < 0 ? r : -ENOMEM;
+    *e = (struct lane_emit){s, i};
+    *l = (struct shared_lane){
+        .combo = c,
+        .market = market,
+        .view = {&c->risk, &c->portfolio, &c->execution, &c->exits},
+        .execution = {&c->execution, market, &l->account, &l->book, emit_fill, e, i},
+        .risk_idx = batch->risk_idx[i],
+        .execution_idx = batch->execution_idx[i],
+        .next_step = UINT32_MAX,
+    };
+    s->risk_n = l->risk_idx >= s->risk_n ? l->risk_idx + 1 : s->risk_n;
+    s->execution_n = l->execution_idx >= s->execution_n ? l->execution_idx + 1 : s->execution_n;
+    return lane_memory(s, l);
+}
+
+/* An order of a risk container goes to the execution container of its portfolio: the pipeline of the plan. */
+static void forward_order(void *self, const void *event)
+{
+    const struct service *s = self;
+    const struct order *order = event;
+    uint32_t idx = s->lanes.lane[order->target_portfolio].execution_idx;
+    bus_publish(&s->execution[idx]->bus, EVENT_ORDER, order);
+}
+
+static int container_open(struct service *s, const struct component_type *type, uint32_t idx,
+                          struct container **ret_container, struct err *err)
+{
+    char id[CONTAINER_ID_BYTES];
+    (void)snprintf(id, sizeof id, "%s_%u", type->kind, idx);
+    struct container *c = container_create(&s->arena, id, s->w->slot);
+    if (!c)
+        return -ENOMEM;
+    c->lane = idx;
+    int r = container_register_service(c, "portfolios", &s->lanes_ref);
+    if (r == 0)
+        r = container_add(c, type->name, type, NULL, err);
+    if (r == 0)
+        r = container_initialize(c, &(const struct container_subject){0}, err);
+    if (r == 0)
+        container_start(c);
+    *ret_container = c;
+    return r;
+}
+
+static int containers_open(struct service *s, struct err *err)
+{
+    if (s->risk_n > s->lanes.n || s->execution_n > s->lanes.n)
+        return err_set(err, ERR_BUG, "more shared containers than portfolios");
+    s->risk = arena_take_zeroed(&s->arena, (s->risk_n + 1) * sizeof(struct container *));
+    s->execution = arena_take_zeroed(&s->arena, (s->execution_n + 1) * sizeof(struct container *));
+    int r = s->risk && s->execution ? 0 : -ENOMEM;
+    for (uint32_t i = 0; r == 0 && i < s->execution_n; i++)
+        r = container_open(s, &type_shared_broker, i, &s->execution[i], err);
+    for (uint32_t i = 0; r == 0 && i < s->risk_n; i++) {
+        r = container_open(s, &type_shared_risk_manager, i, &s->risk[i], err);
+        if (r == 0)
+            r = bus_subscribe(&s->risk[i]->bus, EVENT_ORDER, RANK_MATCH,
+                              (struct bus_handler){forward_order, s, 0});
+    }
+    return r;
+}
+
+static int service_open(struct service *s, const struct batch *batch, struct err *err)
+{
+    s->lanes_ref = &s->lanes;
+    s->lanes.n = batch->n;
+    s->lanes.lane = calloc(batch->n + 1, sizeof *s->lanes.lane);
+    int r = s->lanes.lane ? 0 : -ENOMEM;
+    for (uint32_t i = 0; r == 0 && i < batch->n; i++)
+        r = lane_open(s, batch, i, err);
+    if (r == 0)
+        r = containers_open(s, err);
+    if (r == -ENOMEM)
+        r = err_set(err, ERR_SYSTEM, "not enough memory for %u portfolios", batch->n);
+    return r;
+}
+
+static void service_close(struct service *s)
+{
+    for (uint32_t i = 0; s->risk && i < s->risk_n; i++)
+        if (s->risk[i])
+            container_teardown(s->risk[i]);
+    for (uint32_t i = 0; s->execution && i < s->execution_n; i++)
+        if (s->execution[i])
+            container_teardown(s->execution[i]);
+    free(s->fills);
+    free(s->lanes.lane);
+    arena_fini(&s->arena);
+}
+
+/* ---- a step ----------------------------------------------------------------------------------- */
+
+/* A signal is input: its portfolio, symbol, bar and price must be what this side knows. */
+static bool signal_fits(const struct service *s, const struct signal *g, uint32_t plane_step)
+{
+    if (g->target_portfolio >= s->lanes.n)
+        return false;
+    const struct market *m = s->lanes.lane[g->target_portfolio].market;
+    if (g->symbol_idx >= m->symbols_n || market_step(m, plane_step) != (int64_t)g->bar)
+        return false;
+    int32_t row = market_row(m, g->symbol_idx, g->bar);
+    return row >= 0 && g->ref_px == m->symbol[g->symbol_idx]->bars.close[row];
+}
+
+static int take_signals(struct service *s, const struct signals *in)
+{
+    for (uint32_t i = 0; i < in->n; i++) {
+        const struct signal *g = &in->signals[i];
+        if (!signal_fits(s, g, in->step))
+            return -EPROTO;
+        uint32_t idx = s->lanes.lane[g->target_portfolio].risk_idx;
+        bus_publish(&s->risk[idx]->bus, EVENT_SIGNAL, g);
+    }
+    return 0;
+}
+
+static int compare_fills(const void *a, const void *b)
+{
+    const struct fill *x = a, *y = b;
+    return (x->target_portfolio > y->target_portfolio) - (x->target_portfolio < y->target_portfolio);
+}
+
+/* Execution containers fill one after another; the message is in lane order, and keeps each portfolio's own. */
+static void sort_fills(struct service *s)
+{
+    if (s->execution_n < 2)
+        return;
+    for (uint32_t i = 1; i < s->fills_n; i++) { /* insertion: stable, and nearly sorted already */
+        struct fill f = s->fills[i];
+        uint32_t at = i;
+        while (at > 0 && compare_fills(&s->fills[at - 1], &f) > 0) {
+            s->fills[at] = s->fills[at - 1];
+            at--;
+        }
+        s->fills[at] = f;
+    }
+}
+
+static uint32_t next_step(const struct service *s)
+{
+    uint32_t next = UINT32_MAX;
+    for (uint32_t i = 0; i < s->lanes.n; i++)
+        next = s->lanes.lane[i].next_step < next ? s->lanes.lane[i].next_step : next;
+    return next;
+}
+
+static int service_step(struct service *s, const struct signals *in)
+{
+    int r = take_signals(s, in);
+    if (r < 0)
+        return r;
+    const struct bar_event bar = {in->is_final ? in->step : in->step + 1};
+    s->fills_n = 0;
+    s->lanes.is_final = in->is_final;
+    for (uint32_t i = 0; i < s->execution_n; i++)
+        bus_publish(&s->execution[i]->bus, EVENT_BAR, &bar);
+    if (s->is_short_of_memory)
+        return -ENOMEM;
+    sort_fills(s);
+    const struct fills out = {
+        .step = bar.step,
+        .is_final = in->is_final,
+        .next_step = next_step(s),
+        .n = s->fills_n,
+        .fills = s->fills,
+    };
+    fills_encode(channel_begin(s->w->channel, MSG_FILLS), &out);
+    return channel_send(s->w->channel, SEND_TIMEOUT_MS);
+}
+
+static int service_receive(struct service *s, bool *ret_is_final)
+{
+    struct msg_head head;
+    struct reader body;
+    struct signals in;
+    int r = serve_receive(s->w, &head, &body);
+    if (r < 0)
+        return r;
+    if (head.type != MSG_ORDERS)
+        return -EPROTO;
+    r = signals_decode(&body, &in);
+    if (r < 0)
+        return r;
+    r = service_step(s, &in);
+    *ret_is_final = in.is_final;
+    signals_fini(&in);
+    return r;
+}
+
+int serve_shared(struct serve *w, const struct batch *lanes)
+{
+    struct service s = {.w = w};
+    struct err err = {0};
+    int r = service_open(&s, lanes, &err);
+    if (r < 0) {
+        r = serve_refuse(w, &err);
+    } else {
+        ready_encode(channel_begin(w->channel, MSG_LANES_READY), &(struct ready){lanes->n, 0});
+        r = channel_send(w->channel, SEND_TIMEOUT_MS);
+    }
+    bool is_final = false;
+    while (r == 0 && !is_final)
+        r = service_receive(&s, &is_final);
+    service_close(&s);
+    session_tell_idle(&w->session);
+    return r;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The shared side of a lockstep wave: every portfolio that shared containers serve, as they see it. */
+#pragma once
+
+#include "worker/broker/broker.h"
+#include "worker/risk/risk.h"
+#include "worker/session.h"
+
+/* One target portfolio: its orders, and a mirror of its account that the same fills keep equal to the
+ * original. */
+struct shared_lane {
+    const struct combo *combo;
+    const struct market *market;
+    struct risk_view view;
+    struct account account;
+    struct order_book book;
+    struct execution execution;
+    uint32_t risk_idx, execution_idx;
+    uint32_t next_step; /* of the plane's clock: when a standing order next meets its bar */
+    bool is_touched;    /* it got orders in this step */
+};
+
+struct shared_lanes {
+    struct shared_lane *lane; /* by target_portfolio */
+    uint32_t n;
+    uint32_t step; /* plane step whose bar the orders meet now */
+    bool is_final;
+};

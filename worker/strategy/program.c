@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* A strategy of a run, made ready once per worker. */
+#include "worker/strategy/program.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "worker/registry.h"
+
+static const char *const rule_names[RULE_N] = {"long_entry", "long_exit", "short_entry",
+                                               "short_exit"};
+
+static const char *rule_text(const struct strategy_program *p, enum rule rule)
+{
+    const struct strategy_rules *named = p->type->rules;
+    const char *const of_type[RULE_N] = {
+        named ? named->long_entry : NULL, named ? named->long_exit : NULL,
+        named ? named->short_entry : NULL, named ? named->short_exit : NULL};
+    const char *const of_spec[RULE_N] = {p->spec->long_entry, p->spec->long_exit,
+                                         p->spec->short_entry, p->spec->short_exit};
+    const char *text = named ? of_type[rule] : of_spec[rule];
+    return text && *text ? text : NULL;
+}
+
+static int program_rules(struct strategy_program *p, struct err *err)
+{
+    for (int i = 0; i < RULE_N; i++) {
+        const char *text = rule_text(p, (enum rule)i);
+        if (!text)
+            continue;
+        int r = expr_parse(text, &p->rule[i], err);
+        if (r == 0 && !expr_is_condition(p->rule[i]))
+            r = err_set(err, ERR_CONFIG, "a rule must be a condition, such as `close > open`");
+        if (r < 0) {
+            err_prefix(err, "strategy %s, %s", p->spec->name, rule_names[i]);
+            return r;
+        }
+    }
+    return 0;
+}
+
+int strategy_program_init(struct strategy_program *program, const struct strategy_spec *spec,
+                          struct graph *graph, struct err *err)
+{
+    struct strategy_program p = {.spec = spec, .graph = graph};
+    p.type = registry_find(spec->type);
+    if (!p.type || !p.type->signal_generator)
+        return err_set(err, ERR_CONFIG, "no strategy is called `%s`", spec->type);
+    for (uint32_t i = 0; i < spec->params_n; i++)
+        p.param_name[i] = spec->param_names[i];
+    int r = program_rules(&p, err);
+    if (r == 0 && p.type->optimizable && p.type->optimizable->accepts)
+        r = expr_parse(p.type->optimizable->accepts, &p.accepts, err);
+    if (r < 0) {
+        strategy_program_fini(&p);
+        return r;
+    }
+    *program = p;
+    return 0;
+}
+
+void strategy_program_fini(struct strategy_program *program)
+{
+    for (int i = 0; i < RULE_N; i++)
+        expr_destroy(program->rule[i]);
+    expr_destroy(program->accepts);
+    memset(program, 0, sizeof *program);
+}
+
+int strategy_program_accepts(const struct strategy_program *program, const struct combo *combo,
+                             struct err *err)
+{
+    if (!program->accepts)
+        return 0;
+    const struct expr_env env = {combo->params_n, program->param_name, combo->params};
+    double accepted = 0.0;
+    int r = expr_eval_scalar(program->accepts, &env, &accepted, err);
+    if (r == 0 && accepted == 0.0)
+        r = err_set(err, ERR_CONFIG, "%s needs %s", program->spec->type,
+                    program->type->optimizable->accepts);
+    return r;
+}
