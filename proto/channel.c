@@ -29,6 +29,7 @@
 #define SEND_DEPTH      16 /* frames that wait in nng for a worker that is busy */
 #define RECV_DEPTH      64
 #define FLUSH_MS        1000
+#define PIPE_ENDS_APART 64 /* numbers between the two ends of one pipe, at most */
 #define REDIAL_LEAST_MS 2
 #define REDIAL_MOST_MS  1000
 #define REDIAL_NEVER_MS 86400000
@@ -37,13 +38,23 @@
 #define PATH_BYTES      sizeof(((struct sockaddr_un *)0)->sun_path)
 #define URL_BYTES       (PATH_BYTES + sizeof "ipc://")
 
+/* nng 1.5.2 never closes the pipes behind NNG_OPT_RECVFD and NNG_OPT_SENDFD. Both ends are noted
+ * when they are made, and closed after the socket where they still are that pipe. */
+struct notify_pipe {
+    int read_fd, write_fd; /* -1: not known, or no pipe */
+    dev_t device;
+    ino_t inode;
+};
+
 struct channel {
     nng_socket socket;
     enum msg_sender peer; /* who sits at the other end */
     bool is_listener;
     bool has_socket;
-    int recv_fd;              /* nng's */
-    int send_fd;              /* nng's */
+    int recv_fd; /* nng's */
+    int send_fd; /* nng's */
+    struct notify_pipe recv_pipe;
+    struct notify_pipe send_pipe;
     int joined_fd;            /* eventfd: a peer has come */
     int gone_fd;              /* eventfd: the peer has left */
     _Atomic int64_t peer_pid; /* who may come; 0: nobody, -1: whoever listens */
@@ -112,6 +123,39 @@ static void on_leaving(nng_pipe pipe, nng_pipe_ev event, void *arg)
     }
 }
 
+/* ---- nng's pipes ---------------------------------------------------------------------------- */
+
+static bool is_end_of(const struct notify_pipe *pipe, int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_dev == pipe->device &&
+           st.st_ino == pipe->inode;
+}
+
+static struct notify_pipe note_pipe(int read_fd)
+{
+    struct stat st;
+    struct notify_pipe none = {.read_fd = -1, .write_fd = -1};
+    if (read_fd < 0 || fstat(read_fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+        return none;
+    struct notify_pipe pipe = {read_fd, -1, st.st_dev, st.st_ino};
+    for (int near = 1; near <= PIPE_ENDS_APART; near++)
+        for (int side = -1; side <= 1; side += 2)
+            if (is_end_of(&pipe, read_fd + side * near)) {
+                pipe.write_fd = read_fd + side * near;
+                return pipe;
+            }
+    return none;
+}
+
+static void close_pipe(const struct notify_pipe *pipe)
+{
+    if (is_end_of(pipe, pipe->read_fd))
+        (void)close(pipe->read_fd);
+    if (is_end_of(pipe, pipe->write_fd))
+        (void)close(pipe->write_fd);
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static int nng_failed(struct err *err, const char *path, const char *what, int rv)
@@ -141,6 +185,8 @@ static int set_up_socket(struct channel *c)
         (rv = nng_socket_get_int(c->socket, NNG_OPT_RECVFD, &c->recv_fd)) != 0 ||
         (rv = nng_socket_get_int(c->socket, NNG_OPT_SENDFD, &c->send_fd)) != 0)
         return rv;
+    c->recv_pipe = note_pipe(c->recv_fd);
+    c->send_pipe = note_pipe(c->send_fd);
     return 0;
 }
 
@@ -156,6 +202,7 @@ static int create(const char *path, bool is_listener, struct channel **ret_chann
     if (!c)
         return err_set_errno(err, ERR_SYSTEM, ENOMEM, "channel");
     c->is_listener = is_listener;
+    c->recv_pipe = c->send_pipe = (struct notify_pipe){.read_fd = -1, .write_fd = -1};
     c->peer = is_listener ? MSG_FROM_WORKER : MSG_FROM_SUPERVISOR;
     atomic_init(&c->peer_pid, is_listener ? 0 : -1);
     memcpy(c->path, path, strlen(path) + 1);
@@ -457,6 +504,8 @@ void channel_close(struct channel *c)
         (void)unlink(c->path); /* nng may have done so */
     if (!is_closed)
         return; /* what callbacks use stays */
+    close_pipe(&c->recv_pipe);
+    close_pipe(&c->send_pipe);
     if (c->joined_fd >= 0)
         (void)close(c->joined_fd);
     if (c->gone_fd >= 0)

@@ -40,13 +40,25 @@ class Program:
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def command_line(pid):
+    """The words that a process was started with; none while it begins or once it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().split(b"\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def children(pid):
-    """Process ids of the children of a process."""
+    """Process ids of the workers of a running admf: children that have started their own program,
+    without one that only says what it offers."""
     found = []
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
             found += [int(child) for child in file.read().split()]
-    return found
+    return [child for child in found
+            if command_line(child) not in ([], command_line(pid))
+            and b"--describe" not in command_line(child)]
 
 
 def sweep_config(path, symbol, strategy, **parameters):

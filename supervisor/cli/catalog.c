@@ -225,7 +225,7 @@ static int catalog_components(const struct cli_args *args, struct err *err)
 /* Whose convention a profile follows. */
 static const char *profile_source(int profile)
 {
-    return profile == PROFILE_BACKTESTING_PY ? "backtesting.py 0.6" : "daily equity, as documented";
+    return profile == PROFILE_BACKTESTING_PY ? "backtesting.py" : "daily equity, as documented";
 }
 
 static json_t *metric_json(const struct metric_row *row)

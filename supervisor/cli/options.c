@@ -33,7 +33,7 @@ const struct cli_option cli_options[] = {
     {"resume", 0, "RUN", VALUE_TEXT, AT(resume), 0, "run",
      "go on with a run that was stopped: its id, a unique prefix, or last"},
     {"set", 0, "KEY=VALUE", VALUE_LIST, AT(sets), 0, "plan,run",
-     "replace one value of the configuration, such as execution.commission=0.002; may be repeated"},
+     "replace a configured value, as in execution.commission=0.002; may be repeated"},
     {"sort", 0, "METRIC", VALUE_TEXT, AT(sort), 0, "show",
      "rank by this metric instead of the objective"},
     {"store", 0, "DIR", VALUE_TEXT, AT(store), 0, "*",

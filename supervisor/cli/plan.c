@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* admf plan: what a run would be. Bars are loaded, for their number and columns; nothing is built.
- */
+/* admf plan: what a run would be. Bars are loaded for their number and columns; nothing is built. */
 #include "supervisor/plan/plan.h"
 
 #include <stdlib.h>
@@ -9,7 +8,7 @@
 
 #include "proto/units.h"
 #include "supervisor/cli/common.h"
-#include "supervisor/import/csv.h"
+#include "supervisor/plan/range.h"
 
 #define NS_PER_BAR_STEP 12.0 /* of one worker; what the reference driver is measured at */
 #define SHOWN_MAX       10   /* containers, wires, series of the text */
@@ -19,133 +18,27 @@ struct job {
     struct describe *describe;
     struct config *config;
     struct store *store;
-    uint32_t symbols_n;
-    struct bars *bars[SPEC_SYMBOLS_MAX];
-    struct bars cut[SPEC_SYMBOLS_MAX]; /* views of the range with its warm-up */
-    uint32_t first_row[SPEC_SYMBOLS_MAX];
+    struct range range;
     struct sharing *sharing;
     struct series_plan *series;
-    uint64_t steps_n, rows_n, memory_bytes;
+    uint64_t steps_n, memory_bytes;
     uint32_t workers;
     double seconds;
 };
 
-/* ---- bars ----------------------------------------------------------------------------------- */
-
-static int load_symbol(struct job *job, const struct config_symbol *symbol, struct bars **ret_bars,
-                       struct err *err)
-{
-    struct symbol_info info;
-    struct csv_report report;
-    struct csv_options options = {.symbol = symbol->name};
-    if (symbol->csv[0])
-        return csv_read(symbol->csv, &options, ret_bars, &report, err);
-    if (!job->store) {
-        int rc = cli_store_open(job->args, STORE_READ, &job->store, err);
-        if (rc < 0)
-            return rc;
-    }
-    return store_get_bars(job->store, symbol->name, NULL, ret_bars, &info, err);
-}
-
-static uint32_t row_at(const struct bars *bars, const struct config_bound *bound,
-                       uint32_t otherwise)
-{
-    uint32_t row = 0;
-    if (bound->kind == BOUND_NONE)
-        return otherwise;
-    if (bound->kind == BOUND_BAR && bound->value < 0)
-        return 0;
-    if (bound->kind == BOUND_BAR)
-        return bound->value > (int64_t)bars->rows_n ? bars->rows_n : (uint32_t)bound->value;
-    while (row < bars->rows_n && bars->time_ns[row] < bound->value)
-        row++;
-    return row;
-}
-
-/* A view of the rows that a plane of the run would hold. */
-static int cut_symbol(struct job *job, uint32_t s, struct err *err)
-{
-    const struct config *c = job->config;
-    const struct bars *b = job->bars[s];
-    uint32_t first = row_at(b, &c->from, 0), end = row_at(b, &c->to, b->rows_n);
-    if (first >= end)
-        return err_set(err, ERR_CONFIG, "data.from and data.to leave no bar of %s, which has %u",
-                       c->symbols[s].name, b->rows_n);
-    uint32_t begin = first > c->warm_up ? first - c->warm_up : 0;
-    job->cut[s] = *b;
-    job->cut[s].symbol = c->symbols[s].name;
-    job->cut[s].rows_n = end - begin;
-    job->cut[s].time_ns = b->time_ns + begin; /* the only column that planning reads */
-    job->first_row[s] = first - begin;
-    job->rows_n += end - first;
-    return 0;
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* Steps of the merged clock: distinct times of all symbols within the range. */
-static int count_steps(struct job *job, struct err *err)
-{
-    uint64_t n = 0;
-    if (job->symbols_n == 1) {
-        job->steps_n = job->rows_n;
-        return 0;
-    }
-    int64_t *times = calloc(job->rows_n + 1, sizeof *times);
-    if (!times)
-        return err_set(err, ERR_SYSTEM, "out of memory while merging clocks");
-    for (uint32_t s = 0; s < job->symbols_n; s++)
-        for (uint32_t r = job->first_row[s]; r < job->cut[s].rows_n; r++)
-            times[n++] = job->cut[s].time_ns[r];
-    qsort(times, n, sizeof *times, compare_times);
-    for (uint64_t i = 0; i < n; i++)
-        job->steps_n += i == 0 || times[i] != times[i - 1];
-    free(times);
-    return 0;
-}
-
-static int load_bars(struct job *job, struct err *err)
-{
-    for (uint32_t s = 0; s < job->config->symbols_n; s++) {
-        int rc = load_symbol(job, &job->config->symbols[s], &job->bars[s], err);
-        if (rc < 0)
-            return rc;
-        job->symbols_n = s + 1;
-        rc = cut_symbol(job, s, err);
-        if (rc < 0)
-            return rc;
-    }
-    return count_steps(job, err);
-}
-
 /* ---- planning ------------------------------------------------------------------------------- */
-
-/* As many series as half of the machine's memory holds. */
-static uint32_t series_most(const struct job *job)
-{
-    double memory = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    uint64_t rows_n = 1;
-    for (uint32_t s = 0; s < job->symbols_n; s++)
-        rows_n += job->cut[s].rows_n;
-    double most = memory / (8.0 * (double)rows_n / job->symbols_n);
-    return most < 1.0 ? 1 : most > 1e6 ? 1000000 : (uint32_t)most;
-}
 
 static void estimate(struct job *job)
 {
-    struct plane_plan plan = {.symbols_n = job->symbols_n,
-                              .bars = job->cut,
-                              .first_row = job->first_row,
+    struct plane_plan plan = {.symbols_n = job->range.symbols_n,
+                              .bars = job->range.cut,
+                              .first_row = job->range.warm_up_rows,
                               .series_n = job->series->n,
                               .series_symbol = job->series->symbol,
                               .series_key = (const char *const *)job->series->key};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    double rows = (double)job->rows_n / (job->config->each_symbol ? job->symbols_n : 1);
+    double rows = (double)range_rows_n(&job->range) /
+                  (job->config->each_symbol ? job->range.symbols_n : 1);
     job->memory_bytes = plane_plan_bytes(&plan);
     job->workers = job->config->workers ? job->config->workers
                    : processors > 0     ? (uint32_t)processors
@@ -154,14 +47,26 @@ static void estimate(struct job *job)
         (double)job->sharing->combinations_n * rows * NS_PER_BAR_STEP * 1e-9 / (double)job->workers;
 }
 
+/* The store is opened only where a symbol has to come from it. */
+static int load_range(struct job *job, struct err *err)
+{
+    int rc = 0;
+    for (uint32_t s = 0; rc == 0 && s < job->config->symbols_n; s++)
+        if (!job->config->symbols[s].csv[0] && !job->store)
+            rc = cli_store_open(job->args, STORE_READ, &job->store, err);
+    if (rc == 0)
+        rc = range_load(job->config, job->store, NULL, &job->range, err);
+    return rc < 0 ? rc : range_steps_n(&job->range, &job->steps_n, err);
+}
+
 static int make_plan(struct job *job, struct err *err)
 {
-    int rc = load_bars(job, err);
+    int rc = load_range(job, err);
     if (rc == 0)
         rc = sharing_make(job->config, &job->sharing, err);
     if (rc == 0)
-        rc = series_plan_make(job->config, job->describe, job->cut, job->symbols_n,
-                              series_most(job), &job->series, err);
+        rc = series_plan_make(job->config, job->describe, job->range.cut, job->range.symbols_n,
+                              range_series_most(&job->range), &job->series, err);
     if (rc == 0)
         estimate(job);
     return rc;
@@ -182,10 +87,10 @@ static void print_symbols(const struct job *job)
 {
     char shown[256];
     printf("bars          %llu of", (unsigned long long)job->steps_n);
-    for (uint32_t s = 0; s < job->symbols_n && s < SHOWN_MAX; s++)
+    for (uint32_t s = 0; s < job->range.symbols_n && s < SHOWN_MAX; s++)
         printf("%s %s", s ? "," : "",
                err_printable(job->config->symbols[s].name, shown, sizeof shown));
-    puts(job->symbols_n > SHOWN_MAX ? ", …" : "");
+    puts(job->range.symbols_n > SHOWN_MAX ? ", …" : "");
 }
 
 static void print_value(const char *key, const json_t *value)
@@ -307,8 +212,7 @@ static void job_fini(struct job *job)
 {
     series_plan_destroy(job->series);
     sharing_destroy(job->sharing);
-    for (uint32_t s = 0; s < job->symbols_n; s++)
-        bars_free(job->bars[s]);
+    range_fini(&job->range);
     store_close(job->store);
     config_destroy(job->config);
     describe_destroy(job->describe);

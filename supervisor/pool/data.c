@@ -1,198 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run works on: bars cut to the range with their warm-up, every series computed once, all of
- * it sealed in one plane. */
+/* What a run works on: the bars of its range, every series computed once, all sealed in one plane. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
-#include "proto/units.h"
 #include "shm/graph.h"
-#include "supervisor/import/csv.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/pool/run.h"
-
-/* Rows of one symbol: [begin, end) go into the plane, those from `first` on are the range. */
-struct cut {
-    uint32_t begin, first, end;
-};
 
 struct load {
     const struct config *config;
     const struct describe *describe;
     struct run_data *data;
-    struct bars cut[SPEC_SYMBOLS_MAX]; /* borrowed views into data->bars */
-    uint32_t first_row[SPEC_SYMBOLS_MAX];
-    const double **extra; /* of all symbols, for the views */
     struct series_plan *series;
     struct plane_builder *builder;
 };
 
-/* ---- bars
- * ---------------------------------------------------------------------------------------- */
-
-static int check_hash(const struct config_symbol *symbol, const uint64_t found[2],
-                      const uint64_t *wanted, struct err *err)
-{
-    if (!wanted || (found[0] == wanted[0] && found[1] == wanted[1]))
-        return 0;
-    return err_set(
-        err, ERR_DATA,
-        "the bars of %s in %s are not those that the run used: bring the file back as it was",
-        symbol->name, symbol->csv);
-}
-
-static int load_csv(const struct config_symbol *symbol, struct bars **ret_bars, struct err *err)
-{
-    struct csv_options options = {.symbol = symbol->name};
-    struct csv_report report;
-    return csv_read(symbol->csv, &options, ret_bars, &report, err);
-}
-
-/* By hash from the store where that is asked for; a file of data.csv stands in where the store
- * lacks it. */
-static int load_symbol(const struct config_symbol *symbol, struct store *store,
-                       const uint64_t *wanted, struct bars **ret_bars, struct err *err)
-{
-    struct symbol_info info;
-    bool is_csv = symbol->csv[0] != '\0';
-    if (!is_csv && !store)
-        return err_set(err, ERR_NO_INPUT,
-                       "no store to take the bars of %s from: name its file in data.csv",
-                       symbol->name);
-    if (store && (!is_csv || wanted)) {
-        struct err why;
-        int r = store_get_bars(store, symbol->name, wanted, ret_bars, &info, &why);
-        if (r == 0)
-            return r;
-        if (!is_csv) {
-            *err = why;
-            return r;
-        }
-    }
-    return load_csv(symbol, ret_bars, err);
-}
-
-static int load_all(struct load *l, struct store *store, const uint64_t (*hashes)[2],
-                    struct err *err)
-{
-    const struct config *c = l->config;
-    for (uint32_t s = 0; s < c->symbols_n; s++) {
-        const uint64_t *wanted = hashes ? hashes[s] : NULL;
-        int r = load_symbol(&c->symbols[s], store, wanted, &l->data->bars[s], err);
-        if (r < 0)
-            return r;
-        l->data->symbols_n = s + 1;
-        bars_hash(l->data->bars[s], l->data->symbol_hash[s]);
-        r = check_hash(&c->symbols[s], l->data->symbol_hash[s], wanted, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-/* ---- the range
- * ----------------------------------------------------------------------------------- */
-
-static uint32_t row_at(const struct bars *bars, const struct config_bound *bound,
-                       uint32_t otherwise)
-{
-    if (bound->kind == BOUND_NONE)
-        return otherwise;
-    if (bound->kind == BOUND_BAR)
-        return bound->value < 0                       ? 0
-               : bound->value > (int64_t)bars->rows_n ? bars->rows_n
-                                                      : (uint32_t)bound->value;
-    uint32_t low = 0, high = bars->rows_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (bars->time_ns[middle] < bound->value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static int cut_of(const struct config *c, const struct bars *bars, const char *name,
-                  struct cut *ret_cut, struct err *err)
-{
-    uint32_t first = row_at(bars, &c->from, 0);
-    uint32_t end = row_at(bars, &c->to, bars->rows_n);
-    if (first >= end) {
-        char from[TIME_ISO_BYTES], to[TIME_ISO_BYTES];
-        if (bars->rows_n == 0)
-            return err_set(err, ERR_NO_INPUT, "%s has no bars", name);
-        return err_set(err, ERR_CONFIG,
-                       "data.from and data.to leave no bar of %s: it has %u bars from %s to %s",
-                       name, bars->rows_n, time_format_iso(bars->time_ns[0], from),
-                       time_format_iso(bars->time_ns[bars->rows_n - 1], to));
-    }
-    *ret_cut = (struct cut){first > c->warm_up ? first - c->warm_up : 0, first, end};
-    return 0;
-}
-
-static struct bars view_of(const struct bars *bars, const struct cut *cut, const char *name,
-                           const double **extra)
-{
-    uint32_t at = cut->begin;
-    for (uint32_t i = 0; i < bars->extra_n; i++)
-        extra[i] = bars->extra[i] + at;
-    return (struct bars){
-        .symbol = name,
-        .rows_n = cut->end - at,
-        .time_ns = bars->time_ns + at,
-        .open = bars->open + at,
-        .high = bars->high + at,
-        .low = bars->low + at,
-        .close = bars->close + at,
-        .volume = bars->volume + at,
-        .extra_n = bars->extra_n,
-        .extra_names = bars->extra_names,
-        .extra = extra,
-    };
-}
-
-static int cut_all(struct load *l, struct err *err)
-{
-    struct run_data *data = l->data;
-    size_t extra_n = 1;
-    for (uint32_t s = 0; s < data->symbols_n; s++)
-        extra_n += data->bars[s]->extra_n;
-    l->extra = calloc(extra_n, sizeof *l->extra);
-    if (!l->extra)
-        return err_set(err, ERR_SYSTEM, "out of memory for columns");
-    XXH3_state_t *state = XXH3_createState();
-    if (!state)
-        return err_set(err, ERR_SYSTEM, "out of memory for a hash");
-    (void)XXH3_128bits_reset(state); /* fails on NULL alone, as the updates do */
-    const double **extra = l->extra;
-    int r = 0;
-    for (uint32_t s = 0; s < data->symbols_n && r == 0; s++) {
-        const char *name = l->config->symbols[s].name;
-        struct cut cut;
-        r = cut_of(l->config, data->bars[s], name, &cut, err);
-        if (r < 0)
-            break;
-        l->cut[s] = view_of(data->bars[s], &cut, name, extra);
-        l->first_row[s] = cut.first - cut.begin;
-        data->first_row[s] = cut.first;
-        extra += data->bars[s]->extra_n;
-        (void)XXH3_128bits_update(state, name, strlen(name) + 1);
-        (void)XXH3_128bits_update(state, data->symbol_hash[s], sizeof data->symbol_hash[s]);
-        (void)XXH3_128bits_update(state, &cut, sizeof cut);
-    }
-    XXH128_hash_t hash = XXH3_128bits_digest(state);
-    data->data_hash[0] = hash.low64;
-    data->data_hash[1] = hash.high64;
-    XXH3_freeState(state);
-    return r;
-}
-
-/* ---- series
- * -------------------------------------------------------------------------------------- */
+/* ---- series ---------------------------------------------------------------------------- */
 
 /* Series that are computed already, found by key within one symbol. */
 struct finder {
@@ -241,7 +67,7 @@ static int compare_series(const struct series_plan *plan, uint32_t a, uint32_t s
 static const double *find_series(void *ctx, const char *key, uint32_t *ret_first_defined)
 {
     const struct finder *f = ctx;
-    const struct bars *bars = &f->load->cut[f->symbol];
+    const struct bars *bars = &f->load->data->range.cut[f->symbol];
     const double *column = column_of(bars, key);
     if (column) {
         if (ret_first_defined)
@@ -292,7 +118,7 @@ static int compute_series(struct load *l, struct err *err)
         f.symbol = plan->symbol[i];
         f.ready_n = i;
         double *out = plane_builder_series(l->builder, i);
-        uint32_t rows_n = l->cut[f.symbol].rows_n;
+        uint32_t rows_n = l->data->range.cut[f.symbol].rows_n;
         r = graph_compute(plan->graph, plan->node[i], find_series, &f, rows_n, out, err);
         if (r == 0)
             first_defined[i] = first_defined_of(out, rows_n);
@@ -302,19 +128,7 @@ static int compute_series(struct load *l, struct err *err)
     return r;
 }
 
-/* ---- the plane
- * ----------------------------------------------------------------------------------- */
-
-/* As many series as half of the machine's memory holds. */
-static uint32_t series_most(const struct load *l)
-{
-    double memory = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    double rows = 1;
-    for (uint32_t s = 0; s < l->data->symbols_n; s++)
-        rows += l->cut[s].rows_n;
-    double most = memory / (8 * rows / l->data->symbols_n);
-    return most < 1 ? 1 : most > 1e6 ? 1000000 : (uint32_t)most;
-}
+/* ---- the plane ------------------------------------------------------------------------- */
 
 static int count_steps(struct run_data *data, struct err *err)
 {
@@ -332,13 +146,13 @@ static int build_plane(struct load *l, struct err *err)
 {
     struct run_data *data = l->data;
     struct plane_plan plan = {
-        .symbols_n = data->symbols_n,
-        .bars = l->cut,
-        .first_row = l->first_row,
+        .symbols_n = data->range.symbols_n,
+        .bars = data->range.cut,
+        .first_row = data->range.warm_up_rows,
         .series_n = l->series->n,
         .series_symbol = l->series->symbol,
         .series_key = (const char *const *)l->series->key,
-        .data_hash = {data->data_hash[0], data->data_hash[1]},
+        .data_hash = {data->range.data_hash[0], data->range.data_hash[1]},
     };
     data->plane_bytes = plane_plan_bytes(&plan);
     data->series_n = l->series->n;
@@ -363,35 +177,30 @@ static int build_plane(struct load *l, struct err *err)
 int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
                   const uint64_t (*hashes)[2], struct run_data *ret_data, struct err *err)
 {
-    struct run_data data = {.plane_fd = -1};
-    struct load *l = calloc(1, sizeof *l);
-    if (!l)
+    struct run_data *data = calloc(1, sizeof *data);
+    if (!data)
         return err_set(err, ERR_SYSTEM, "out of memory for bars");
-    *l = (struct load){.config = config, .describe = describe, .data = &data};
-    int r = load_all(l, store, hashes, err);
+    data->plane_fd = -1;
+    struct load l = {.config = config, .describe = describe, .data = data};
+    int r = range_load(config, store, hashes, &data->range, err);
     if (r == 0)
-        r = cut_all(l, err);
+        r = series_plan_make(config, describe, data->range.cut, data->range.symbols_n,
+                             range_series_most(&data->range), &l.series, err);
     if (r == 0)
-        r = series_plan_make(config, describe, l->cut, data.symbols_n, series_most(l), &l->series,
-                             err);
-    if (r == 0)
-        r = build_plane(l, err);
-    plane_builder_destroy(l->builder);
-    if (l->series)
-        series_plan_destroy(l->series);
-    free(l->extra);
-    free(l);
+        r = build_plane(&l, err);
+    plane_builder_destroy(l.builder);
+    series_plan_destroy(l.series);
     if (r < 0)
-        run_data_fini(&data);
+        run_data_fini(data);
     else
-        *ret_data = data;
+        *ret_data = *data;
+    free(data);
     return r;
 }
 
 void run_data_fini(struct run_data *data)
 {
-    for (uint32_t s = 0; s < data->symbols_n; s++)
-        bars_free(data->bars[s]);
+    range_fini(&data->range);
     if (data->plane_fd > 0)
         close(data->plane_fd);
     *data = (struct run_data){.plane_fd = -1};

@@ -19,13 +19,12 @@ struct detailed {
     bool has_last_trade;
 };
 
-/* ---- what the worker says
- * ------------------------------------------------------------------------ */
+/* ---- what the worker says -------------------------------------------------------------- */
 
 static bool are_trades_sound(const struct run_detail *d, const struct detail_trades *t)
 {
     for (uint32_t i = 0; i < t->n; i++)
-        if (t->trades[i].symbol_idx >= d->data.symbols_n)
+        if (t->trades[i].symbol_idx >= d->data.range.symbols_n)
             return false;
     return t->combination == d->combo.combination;
 }
@@ -72,7 +71,7 @@ static bool take_equity(struct detailed *x, struct reader *body)
     if (detail_equity_decode(body, &e) < 0)
         return false;
     bool is_sound = e.combination == d->combo.combination && e.first_step == d->steps_n &&
-                    e.n <= x->steps_most - d->steps_n && e.symbols_n <= d->data.symbols_n &&
+                    e.n <= x->steps_most - d->steps_n && e.symbols_n <= d->data.range.symbols_n &&
                     reserve_equity(x, e.symbols_n);
     if (is_sound) {
         size_t at = d->steps_n, s = e.symbols_n;
@@ -96,8 +95,7 @@ static bool detail_on_frame(struct pool *p, struct worker_ref *w, const struct m
     return false;
 }
 
-/* ---- asking
- * -------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------- */
 
 static int lost(const struct pool *p, uint64_t combination, struct err *err)
 {
@@ -137,8 +135,7 @@ static int ask(struct detailed *x, struct err *err)
     return pool_dismiss(p, err);
 }
 
-/* ---- checking
- * ------------------------------------------------------------------------------------ */
+/* ---- checking -------------------------------------------------------------------------- */
 
 static int compare_result(const struct result *now, const struct result *stored, struct err *err)
 {
@@ -239,9 +236,9 @@ int run_detail(const struct config *config, const struct describe *describe, str
     int r = run_data_load(config, describe, store, hashes, &d.data, err);
     if (r < 0)
         return r;
-    for (uint32_t s = 0; s < d.data.symbols_n; s++)
-        d.row_time_ns[s] = d.data.bars[s]->time_ns + d.data.first_row[s];
-    if (memcmp(d.data.data_hash, record->data_hash, sizeof record->data_hash) != 0)
+    for (uint32_t s = 0; s < d.data.range.symbols_n; s++)
+        d.row_time_ns[s] = d.data.range.bars[s]->time_ns + d.data.range.first_row[s];
+    if (memcmp(d.data.range.data_hash, record->data_hash, sizeof record->data_hash) != 0)
         r = err_set(err, ERR_DATA, "the bars of run %s are not those that it used", record->id);
     if (r == 0)
         r = compute(config, store, record, &d, err);

@@ -15,9 +15,10 @@
 #include "supervisor/pool/run.h"
 #include "supervisor/pool/worker_ref.h"
 
-#define POOL_DIR_BYTES 80                  /* a unix socket's path has 108 bytes */
-#define POOL_DRAIN_NS  INT64_C(5000000000) /* from the first signal to giving up what is in flight \
-                                            */
+#define POOL_DIR_BYTES 80 /* a unix socket's path has 108 bytes */
+#define POOL_DRAIN_NS                                                                              \
+    INT64_C(5000000000) /* from the first signal to giving up what is in flight                    \
+                         */
 #define POOL_TICK_MS           50
 #define POOL_BARREN_DEATHS_MAX 100 /* in a row, with no one to blame and no result between */
 

@@ -26,8 +26,16 @@ static int64_t wall_now_ns(void)
     return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* ---- how many workers
- * ---------------------------------------------------------------------------- */
+/* What every part of a run needs. */
+struct job {
+    const struct config *config;
+    const struct run_data *data;
+    struct store *store;
+    const struct run_options *options;
+    struct run_summary *summary;
+};
+
+/* ---- how many workers ------------------------------------------------------------------ */
 
 static uint32_t processors_n(void)
 {
@@ -65,8 +73,7 @@ static int workers_of(const struct config *c, const struct run_options *options,
     return 0;
 }
 
-/* ---- the record
- * ---------------------------------------------------------------------------------- */
+/* ---- the record ------------------------------------------------------------------------ */
 
 static int refuse_resume(const struct run_record *record, const char *what, enum err_kind kind,
                          struct err *err)
@@ -78,76 +85,86 @@ static int refuse_resume(const struct run_record *record, const char *what, enum
         record->id, what);
 }
 
-static int record_find(const struct config *config, const struct run_data *data,
-                       struct store *store, const char *id, struct run_record *record,
-                       struct err *err)
+static int check_resume(const struct job *job, const struct run_record *record, struct err *err)
 {
-    int r = store_run_get(store, id, record, err);
+    uint64_t hash[2];
+    char what[128];
+    config_hash(job->config, hash);
+    if (memcmp(hash, record->config_hash, sizeof hash) != 0)
+        return refuse_resume(record, "its configuration was another one", ERR_CONFIG, err);
+    if (memcmp(job->data->range.data_hash, record->data_hash, sizeof record->data_hash) != 0)
+        return refuse_resume(record, "its bars were others", ERR_DATA, err);
+    if (strcmp(record->engine_version, ENGINE_VERSION) == 0)
+        return 0;
+    snprintf(what, sizeof what, "it was computed by engine version %.31s, this is %.31s",
+             record->engine_version, ENGINE_VERSION);
+    return refuse_resume(record, what, ERR_CONFIG, err);
+}
+
+static int record_find(const struct job *job, struct err *err)
+{
+    struct run_record *record = &job->summary->record;
+    int r = store_run_get(job->store, job->options->resume, record, err);
     if (r < 0)
         return r;
-    uint64_t hash[2];
-    config_hash(config, hash);
-    if (memcmp(hash, record->config_hash, sizeof hash) != 0)
-        r = refuse_resume(record, "its configuration was another one", ERR_CONFIG, err);
-    else if (memcmp(data->data_hash, record->data_hash, sizeof data->data_hash) != 0)
-        r = refuse_resume(record, "its bars were others", ERR_DATA, err);
-    else if (strcmp(record->engine_version, ENGINE_VERSION) != 0) {
-        char what[128];
-        snprintf(what, sizeof what, "it was computed by engine version %s, this is %s",
-                 record->engine_version, ENGINE_VERSION);
-        r = refuse_resume(record, what, ERR_CONFIG, err);
-    }
+    r = check_resume(job, record, err);
     if (r < 0)
         run_record_fini(record);
     record->ok_n = record->failed_n = record->invalid_n = 0; /* counted from its results */
     return r;
 }
 
-static int record_make(const struct config *config, const struct run_data *data,
-                       struct store *store, struct run_record *record, struct err *err)
+static char *resolved_text(const struct config *config)
 {
+    struct buf resolved = {0};
+    config_resolved(config, &resolved);
+    char *text = resolved.failed || !resolved.data ? NULL : strdup(resolved.data);
+    buf_fini(&resolved);
+    return text;
+}
+
+static int record_make(const struct job *job, struct err *err)
+{
+    const struct run_data *data = job->data;
+    struct run_record *record = &job->summary->record;
     *record = (struct run_record){
         .started_ns = wall_now_ns(),
         .state = RUN_STATE_RUNNING,
-        .data_hash = {data->data_hash[0], data->data_hash[1]},
-        .combinations_n = grid_count(config),
-        .symbols_n = data->symbols_n,
+        .data_hash = {data->range.data_hash[0], data->range.data_hash[1]},
+        .combinations_n = grid_count(job->config),
+        .symbols_n = data->range.symbols_n,
+        .config = resolved_text(job->config),
     };
-    config_hash(config, record->config_hash);
+    if (!record->config)
+        return err_set(err, ERR_SYSTEM, "out of memory for the resolved configuration");
+    config_hash(job->config, record->config_hash);
     snprintf(record->engine_version, sizeof record->engine_version, "%s", ENGINE_VERSION);
-    memcpy(record->symbol_hash, data->symbol_hash, sizeof record->symbol_hash);
-    struct buf resolved = {0};
-    config_resolved(config, &resolved);
-    record->config = resolved.failed || !resolved.data ? NULL : strdup(resolved.data);
-    buf_fini(&resolved);
-    int r = record->config
-                ? store_run_create(store, record, config->combinations_n, err)
-                : err_set(err, ERR_SYSTEM, "out of memory for the resolved configuration");
+    memcpy(record->symbol_hash, data->range.symbol_hash, sizeof record->symbol_hash);
+    int r = store_run_create(job->store, record, job->config->combinations_n, err);
     if (r < 0)
         run_record_fini(record);
     return r;
 }
 
-/* Files of data.csv are kept by content, so that details can be recomputed when they are gone. */
-static int keep_csv(const struct config *config, const struct run_data *data, struct store *store,
-                    struct err *err)
+/* Files of data.csv are kept too, so that details can be computed again when they are gone. */
+static int keep_csv(const struct job *job, struct err *err)
 {
-    for (uint32_t s = 0; s < data->symbols_n; s++) {
-        if (config->symbols[s].csv[0] == '\0')
+    for (uint32_t s = 0; s < job->data->range.symbols_n; s++) {
+        const struct config_symbol *symbol = &job->config->symbols[s];
+        if (symbol->csv[0] == '\0')
             continue;
         char name[SPEC_NAME_BYTES];
-        struct bars bars = *data->bars[s];
-        snprintf(name, sizeof name, "csv:%.58s", config->symbols[s].name);
+        struct bars bars = *job->data->range.bars[s];
+        snprintf(name, sizeof name, "csv:%.58s", symbol->name);
         bars.symbol = name;
-        int r = store_put_bars(store, &bars, config->symbols[s].csv, err);
+        int r = store_put_bars(job->store, &bars, symbol->csv, err);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-/* ---- the work
- * ------------------------------------------------------------------------------------ */
+/* ---- the work -------------------------------------------------------------------------- */
 
 static int count_stored(void *ctx, const struct result *result)
 {
@@ -174,10 +191,8 @@ static int run_work(struct pool *p, const struct run_options *options, struct er
     if (l->progress.done_n < l->progress.total_n)
         r = p->config->mode == RUN_LOCKSTEP ? pace_run(p, err) : free_run(p, err);
     struct err late;
-    if (!p->is_stop_now || r < 0) {
-        int c = ledger_commit(l, r < 0 ? &late : err);
-        r = r < 0 ? r : c;
-    }
+    int c = ledger_commit(l, r < 0 ? &late : err); /* what came is kept, whatever ended the run */
+    r = r < 0 ? r : c;
     ledger_show(l, mono_now_ns(), true);
     return r;
 }
@@ -199,27 +214,48 @@ static void summarise(struct pool *p, int64_t began_ns, struct run_summary *s)
 }
 
 /* With the record open: everything from the first worker to the last commit. */
-static int run_recorded(const struct config *config, const struct run_data *data,
-                        struct store *store, const struct run_options *options,
-                        struct run_summary *s, struct err *err)
+static int run_recorded(const struct job *job, struct err *err)
 {
+    struct run_summary *s = job->summary;
     int64_t began_ns = mono_now_ns();
-    uint32_t service = config->mode == RUN_LOCKSTEP;
+    uint32_t service = job->config->mode == RUN_LOCKSTEP;
     struct pool *p = calloc(1, sizeof *p);
     if (!p)
         return err_set(err, ERR_SYSTEM, "out of memory for the pool");
-    struct pool_options pool_options = {
-        .workers_n = s->record.workers + service, .record = &s->record, .store = store};
-    int r = pool_init(p, config, data, &pool_options, err);
+    struct pool_options options = {
+        .workers_n = s->record.workers + service, .record = &s->record, .store = job->store};
+    int r = pool_init(p, job->config, job->data, &options, err);
     if (r == 0) {
-        r = run_work(p, options, err);
+        r = run_work(p, job->options, err);
         summarise(p, began_ns, s);
         struct err late;
-        int u = store_run_update(store, &s->record, r < 0 ? &late : err);
+        int u = store_run_update(job->store, &s->record, r < 0 ? &late : err);
         r = r < 0 ? r : u;
         pool_fini(p);
     }
     free(p);
+    return r;
+}
+
+static int run_with_data(const struct job *job, uint32_t workers_n, struct err *err)
+{
+    struct run_summary *s = job->summary;
+    int r = keep_csv(job, err);
+    if (r == 0)
+        r = job->options->resume ? record_find(job, err) : record_make(job, err);
+    if (r < 0)
+        return r;
+    s->plane_bytes = job->data->plane_bytes;
+    s->series_n = job->data->series_n;
+    s->record.workers = workers_n;
+    s->record.state = RUN_STATE_RUNNING;
+    r = run_recorded(job, err);
+    if (r < 0)
+        err_prefix(err, "run %s stopped, --resume %s goes on", s->record.id, s->record.id);
+    if (r == 0)
+        r = store_digest(job->store, s->record.id, s->digest, err);
+    if (r < 0)
+        run_summary_fini(s);
     return r;
 }
 
@@ -234,25 +270,9 @@ int run_execute(const struct config *config, const struct describe *describe, st
         r = run_data_load(config, describe, store, NULL, &data, err);
     if (r < 0)
         return r;
-    s.plane_bytes = data.plane_bytes;
-    s.series_n = data.series_n;
-    r = keep_csv(config, &data, store, err);
-    if (r == 0)
-        r = options->resume ? record_find(config, &data, store, options->resume, &s.record, err)
-                            : record_make(config, &data, store, &s.record, err);
-    if (r < 0) {
-        run_data_fini(&data);
-        return r;
-    }
-    s.record.workers = workers_n;
-    s.record.state = RUN_STATE_RUNNING;
-    r = run_recorded(config, &data, store, options, &s, err);
-    if (r == 0)
-        r = store_digest(store, s.record.id, s.digest, err);
+    r = run_with_data(&(struct job){config, &data, store, options, &s}, workers_n, err);
     run_data_fini(&data);
-    if (r < 0)
-        run_summary_fini(&s);
-    else
+    if (r == 0)
         *ret_summary = s;
     return r;
 }

@@ -8,25 +8,20 @@
 #include "proto/err.h"
 #include "proto/spec.h"
 #include "supervisor/config/config.h"
+#include "supervisor/plan/range.h"
 #include "supervisor/store/store.h"
 
 /* What a run works on: bars in the order of the configuration's symbols, and the sealed plane. */
 struct run_data {
-    uint32_t symbols_n;
-    struct bars *bars[SPEC_SYMBOLS_MAX]; /* whole symbols; owned */
-    uint64_t symbol_hash[SPEC_SYMBOLS_MAX][2];
-    uint64_t data_hash[2]; /* over names, hashes and the range */
+    struct range range;
     int plane_fd;
     uint64_t plane_bytes;
-    uint32_t steps_n;                     /* of the range */
-    uint32_t first_step;                  /* steps of warm-up before it */
-    uint32_t first_row[SPEC_SYMBOLS_MAX]; /* of the whole symbol: the first in the range */
+    uint32_t steps_n;    /* of the range */
+    uint32_t first_step; /* steps of warm-up before it */
     uint32_t series_n;
 };
 
-/* Loads bars (from the store by name, by `hashes` where given, or from data.csv on the fly), cuts
- * the range with its warm-up, plans and builds the series, seals the plane. `store` may be NULL
- * where data.csv names all. */
+/* Loads the range (see range_load), plans and builds the series, seals the plane. */
 int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
                   const uint64_t (*hashes)[2], struct run_data *ret_data,
                   struct err *err) ADMF_MUST_CHECK;

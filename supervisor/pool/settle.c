@@ -57,56 +57,62 @@ static void obituary_write(struct pool *p, struct worker_ref *w, int wait_status
         o.is_foreign_kill = o.signal == SIGKILL;
         snprintf(o.reason, sizeof o.reason, "%s", signal_text(o.signal, name));
     } else {
-        snprintf(o.reason, sizeof o.reason, "worker left with status %d",
-                 WEXITSTATUS(wait_status));
+        snprintf(o.reason, sizeof o.reason, "worker left with status %d", WEXITSTATUS(wait_status));
     }
     *ret_o = o;
 }
 
-/* ---- one failed attempt ------------------------------------------------------------------------
- */
+/* ---- one failed attempt ---------------------------------------------------------------- */
 
-/* The bar counts from the range's first, as trades do. UINT32_MAX: before any bar. */
-static uint32_t bar_in_range(const struct pool *p, uint32_t step)
+/* Where a combination was, as a person counts: bars from the range's first, as trades do. */
+struct place {
+    uint32_t bar; /* UINT32_MAX: before any, or not known */
+    uint32_t symbol_idx;
+    uint8_t phase;
+};
+
+/* A combination of one symbol walks that symbol's own bars, all others walk the clock. */
+static struct place place_of(const struct pool *p, const struct attempt *a)
 {
-    if (step == UINT32_MAX)
-        return step;
-    return step >= p->data->first_step ? step - p->data->first_step : 0;
+    struct place at = {.bar = UINT32_MAX};
+    struct combo combo;
+    if (!a->slot || !grid_combo(p->config, a->past.combination, &combo))
+        return at;
+    bool has_one = combo.symbol_idx < p->data->range.symbols_n;
+    uint32_t first = has_one ? p->data->range.warm_up_rows[combo.symbol_idx] : p->data->first_step;
+    uint32_t bar = atomic_load_explicit(&a->slot->bar, memory_order_relaxed);
+    uint32_t symbol = atomic_load_explicit(&a->slot->symbol_idx, memory_order_relaxed);
+    uint32_t phase = atomic_load_explicit(&a->slot->phase, memory_order_relaxed);
+    if (bar != UINT32_MAX)
+        at.bar = bar >= first ? bar - first : 0;
+    at.symbol_idx = has_one ? combo.symbol_idx : symbol < p->data->range.symbols_n ? symbol : 0;
+    at.phase = phase < SLOT_PHASE_N ? (uint8_t)phase : PHASE_NONE;
+    return at;
 }
 
-static void message_write(const struct pool *p, const struct attempt *a, char out[static 256])
+static void message_write(const struct attempt *a, const struct place *at, char out[static 256])
 {
-    if (!a->slot) {
+    const char *phase = slot_phase_name((enum slot_phase)at->phase);
+    if (!a->slot)
         snprintf(out, 256, "%s", a->reason);
-        return;
-    }
-    const char *phase =
-        slot_phase_name(atomic_load_explicit(&a->slot->phase, memory_order_relaxed));
-    uint32_t bar = bar_in_range(p, atomic_load_explicit(&a->slot->bar, memory_order_relaxed));
-    if (bar == UINT32_MAX)
+    else if (at->bar == UINT32_MAX)
         snprintf(out, 256, "%.160s in %s", a->reason, phase);
     else
-        snprintf(out, 256, "%.160s at bar %u in %s", a->reason, bar, phase);
+        snprintf(out, 256, "%.160s at bar %u in %s", a->reason, at->bar, phase);
 }
 
-static struct fault fault_of(const struct pool *p, const struct attempt *a, const char *message)
+static struct fault fault_of(const struct pool *p, const struct attempt *a, const struct place *at,
+                             const char *message)
 {
     struct fault f = {
         .combination = a->past.combination,
         .attempt = a->past.attempts + a->past.kills + 1,
         .status = (uint8_t)a->status,
         .signal = a->signal,
-        .bar = UINT32_MAX,
+        .bar = at->bar,
+        .symbol_idx = at->symbol_idx,
+        .phase = at->phase,
     };
-    if (a->slot) {
-        f.bar = bar_in_range(p, atomic_load_explicit(&a->slot->bar, memory_order_relaxed));
-        f.symbol_idx = atomic_load_explicit(&a->slot->symbol_idx, memory_order_relaxed);
-        f.phase = (uint8_t)atomic_load_explicit(&a->slot->phase, memory_order_relaxed);
-        if (f.symbol_idx >= p->data->symbols_n)
-            f.symbol_idx = 0;
-        if (f.phase >= SLOT_PHASE_N)
-            f.phase = PHASE_NONE;
-    }
     if (a->status == STATUS_TIMEOUT)
         f.limit = (uint64_t)(p->enforces_time ? p->config->time_per_combination_ns
                                               : p->config->barrier_timeout_ns);
@@ -129,8 +135,9 @@ static void quarantine(struct pool *p, const struct attempt *a, const char *mess
 void pool_attempt_failed(struct pool *p, const struct attempt *a)
 {
     char message[256];
-    message_write(p, a, message);
-    struct fault fault = fault_of(p, a, message);
+    struct place at = place_of(p, a);
+    message_write(a, &at, message);
+    struct fault fault = fault_of(p, a, &at, message);
     if (ledger_add_fault(&p->ledger, &fault) < 0)
         p->is_out_of_memory = true;
     struct work_retry next = a->past;
@@ -148,8 +155,7 @@ void pool_attempt_failed(struct pool *p, const struct attempt *a)
         p->is_out_of_memory = true;
 }
 
-/* ---- a dead worker's work ----------------------------------------------------------------------
- */
+/* ---- a dead worker's work -------------------------------------------------------------- */
 
 static bool has_unfinished(struct worker_ref *w, uint64_t combination)
 {

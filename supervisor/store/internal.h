@@ -125,8 +125,8 @@ int op_cursor(struct store_op *op, enum tree tree, struct err *err) ADMF_MUST_CH
 int op_step(struct store_op *op, MDB_val *key, MDB_val *value, MDB_cursor_op step,
             struct err *err) ADMF_MUST_CHECK;
 
-/* A walk over keys that begin with prefix; fn gets each value unchecked. Keys must ascend, and a walk over a
- * whole tree must meet as many as the tree counts. */
+/* A walk over keys that begin with prefix; fn gets each value unchecked. Keys must ascend, and a walk
+ * over a whole tree must meet as many as the tree counts. */
 typedef int (*op_value_fn)(struct store_op *op, const MDB_val *key, const MDB_val *value, void *ctx,
                            struct err *err);
 int op_walk(struct store_op *op, const struct key *prefix, op_value_fn fn, void *ctx,

@@ -121,28 +121,30 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-static int make_id(struct run_record *run, struct err *err)
+/* Second, then microsecond and a random digit in hex: ids sort by the time of their start. */
+static int make_id(struct run_record *run, unsigned attempt, struct err *err)
 {
-    uint8_t random[3];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+    uint8_t random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         return err_set_errno(err, ERR_SYSTEM, errno, "no random bytes for the id of the run");
+    unsigned microsecond = (unsigned)(run->started_ns % NS_PER_S / 1000);
     time_t seconds = (time_t)(run->started_ns / NS_PER_S);
     struct tm tm;
     if (!gmtime_r(&seconds, &tm) || tm.tm_year < 0 || tm.tm_year > 8099)
         return err_set(err, ERR_SYSTEM, "the clock shows a year that no run id can have");
-    snprintf(run->id, sizeof run->id, "%04u%02u%02u-%02u%02u%02u-%02x%02x%02x",
+    snprintf(run->id, sizeof run->id, "%04u%02u%02u-%02u%02u%02u-%06x",
              (unsigned)tm.tm_year + 1900u, (unsigned)tm.tm_mon + 1u, (unsigned)tm.tm_mday % 100u,
              (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u,
-             random[0], random[1], random[2]);
+             ((microsecond + attempt) << 4 | (random & 15u)) & 0xffffffu);
     return 0;
 }
 
-/* A new id: 16 million for each second, and never one that is there. */
+/* A new id, and never one that is there. */
 static int new_id(struct store_op *op, struct run_record *run, struct err *err)
 {
     int rc = 0;
-    while (rc == 0) {
-        rc = make_id(run, err);
+    for (unsigned attempt = 0; rc == 0; attempt++) {
+        rc = make_id(run, attempt, err);
         if (rc != 0)
             return rc;
         struct key key = key_of_text(TREE_RUNS, run->id);

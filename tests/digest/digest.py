@@ -39,35 +39,32 @@ def digest_with_workers(program, config, workers):
     return program.sweep(config, "--workers", workers)["digest"]
 
 
+def workers_of(running, workers_n):
+    """Waits until so many workers run; their process ids."""
+    def look():
+        if running.poll() is not None:
+            raise RuntimeError("the run ended too early to be disturbed")
+        found = children(running.pid)
+        return found if len(found) == workers_n else None
+    return wait_for(look, f"{workers_n} workers")
+
+
 def digest_after_kill(program, config):
     """One of two workers is killed while it runs."""
     running = program.start("run", config, "--workers", 2, "--quiet")
-    workers = wait_for(lambda: running.poll() is not None or children(running.pid), "a worker")
-    if workers is True:
-        raise RuntimeError("the run ended before a worker could be killed")
-    time.sleep(0.05)
-    signal_child(running, workers[-1])
+    os.kill(workers_of(running, 2)[-1], signal.SIGKILL)  # a child that is not reaped: its id is its own
     if running.wait(WAIT_S) != 0:
         raise RuntimeError(f"the run left with {running.returncode}")
     return digest_of_last(program)
 
 
-def signal_child(running, pid):
-    """Kills a process, only if it still is a child of the one that this test started."""
-    if running.poll() is None and pid in children(running.pid):
-        os.kill(pid, signal.SIGKILL)
-
-
 def digest_after_resume(program, config):
     """The run is interrupted, and goes on later."""
     running = program.start("run", config, "--workers", 1, "--quiet")
-    wait_for(lambda: running.poll() is not None or children(running.pid), "a worker")
-    time.sleep(0.1)
-    if running.poll() is None:
-        running.send_signal(signal.SIGINT)
-    code = running.wait(WAIT_S)
-    if code not in (130, -signal.SIGINT):
-        raise RuntimeError(f"the interrupted run left with {code}, expected 130")
+    workers_of(running, 1)
+    running.send_signal(signal.SIGINT)
+    if running.wait(WAIT_S) != 130:
+        raise RuntimeError(f"the interrupted run left with {running.returncode}, expected 130")
     return program.sweep(config, "--workers", 2, "--resume", "last")["digest"]
 
 

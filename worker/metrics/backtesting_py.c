@@ -22,7 +22,7 @@ static int64_t bar_period_ns(const struct metrics_input *in)
     int64_t sorted[PERIOD_BARS_N];
     uint32_t bars_n = in->bars_n < PERIOD_BARS_N ? in->bars_n : PERIOD_BARS_N;
     const int64_t *time_ns = in->time_ns + (in->bars_n - bars_n);
-    uint32_t n = bars_n - 1;
+    uint32_t n = bars_n > 0 ? bars_n - 1 : 0;
 
     if (n == 0)
         return 0;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* The bars of a run, loaded and cut to its range. */
+#include "supervisor/plan/range.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "proto/units.h"
+#include "supervisor/import/csv.h"
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+static int check_hash(const struct config_symbol *symbol, const uint64_t found[2],
+                      const uint64_t *wanted, struct err *err)
+{
+    if (!wanted || (found[0] == wanted[0] && found[1] == wanted[1]))
+        return 0;
+    return err_set(
+        err, ERR_DATA,
+        "the bars of %s in %s are not those that the run used: bring the file back as it was",
+        symbol->name, symbol->csv);
+}
+
+static int load_csv(const struct config_symbol *symbol, struct bars **ret_bars, struct err *err)
+{
+    struct csv_options options = {.symbol = symbol->name};
+    struct csv_report report;
+    return csv_read(symbol->csv, &options, ret_bars, &report, err);
+}
+
+/* By hash from the store where that is asked for; a file of data.csv stands in where the store
+ * lacks it. */
+static int load_symbol(const struct config_symbol *symbol, struct store *store,
+                       const uint64_t *wanted, struct bars **ret_bars, struct err *err)
+{
+    struct symbol_info info;
+    bool is_csv = symbol->csv[0] != '\0';
+    if (!is_csv && !store)
+        return err_set(err, ERR_NO_INPUT,
+                       "no store to take the bars of %s from: name its file in data.csv",
+                       symbol->name);
+    if (store && (!is_csv || wanted)) {
+        struct err why;
+        int r = store_get_bars(store, symbol->name, wanted, ret_bars, &info, &why);
+        if (r == 0)
+            return r;
+        if (!is_csv) {
+            *err = why;
+            return r;
+        }
+    }
+    return load_csv(symbol, ret_bars, err);
+}
+
+static int load_all(struct range *range, const struct config *c, struct store *store,
+                    const uint64_t (*hashes)[2], struct err *err)
+{
+    for (uint32_t s = 0; s < c->symbols_n; s++) {
+        const uint64_t *wanted = hashes ? hashes[s] : NULL;
+        int r = load_symbol(&c->symbols[s], store, wanted, &range->bars[s], err);
+        if (r < 0)
+            return r;
+        range->symbols_n = s + 1;
+        bars_hash(range->bars[s], range->symbol_hash[s]);
+        r = check_hash(&c->symbols[s], range->symbol_hash[s], wanted, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- cutting --------------------------------------------------------------------------------- */
+
+/* Rows of one symbol: [begin, end) are taken, those from `first` on are the range. */
+struct cut {
+    uint32_t begin, first, end;
+};
+
+static uint32_t row_at(const struct bars *bars, const struct config_bound *bound,
+                       uint32_t otherwise)
+{
+    if (bound->kind == BOUND_NONE)
+        return otherwise;
+    if (bound->kind == BOUND_BAR)
+        return bound->value < 0                       ? 0
+               : bound->value > (int64_t)bars->rows_n ? bars->rows_n
+                                                      : (uint32_t)bound->value;
+    uint32_t low = 0, high = bars->rows_n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bars->time_ns[middle] < bound->value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int cut_of(const struct config *c, const struct bars *bars, const char *name,
+                  struct cut *ret_cut, struct err *err)
+{
+    uint32_t first = row_at(bars, &c->from, 0);
+    uint32_t end = row_at(bars, &c->to, bars->rows_n);
+    if (first >= end) {
+        char from[TIME_ISO_BYTES], to[TIME_ISO_BYTES];
+        if (bars->rows_n == 0)
+            return err_set(err, ERR_NO_INPUT, "%s has no bars", name);
+        return err_set(err, ERR_CONFIG,
+                       "data.from and data.to leave no bar of %s: it has %u bars from %s to %s",
+                       name, bars->rows_n, time_format_iso(bars->time_ns[0], from),
+                       time_format_iso(bars->time_ns[bars->rows_n - 1], to));
+    }
+    *ret_cut = (struct cut){first > c->warm_up ? first - c->warm_up : 0, first, end};
+    return 0;
+}
+
+static struct bars view_of(const struct bars *bars, const struct cut *cut, const char *name,
+                           const double **extra)
+{
+    uint32_t at = cut->begin;
+    for (uint32_t i = 0; i < bars->extra_n; i++)
+        extra[i] = bars->extra[i] + at;
+    return (struct bars){
+        .symbol = name,
+        .rows_n = cut->end - at,
+        .time_ns = bars->time_ns + at,
+        .open = bars->open + at,
+        .high = bars->high + at,
+        .low = bars->low + at,
+        .close = bars->close + at,
+        .volume = bars->volume + at,
+        .extra_n = bars->extra_n,
+        .extra_names = bars->extra_names,
+        .extra = extra,
+    };
+}
+
+static int cut_symbols(struct range *range, const struct config *c, XXH3_state_t *hash,
+                       struct err *err)
+{
+    const double **extra = range->extra;
+    for (uint32_t s = 0; s < range->symbols_n; s++) {
+        const char *name = c->symbols[s].name;
+        struct cut cut;
+        int r = cut_of(c, range->bars[s], name, &cut, err);
+        if (r < 0)
+            return r;
+        range->cut[s] = view_of(range->bars[s], &cut, name, extra);
+        range->first_row[s] = cut.first;
+        range->warm_up_rows[s] = cut.first - cut.begin;
+        extra += range->bars[s]->extra_n;
+        (void)XXH3_128bits_update(hash, name, strlen(name) + 1); /* fails on NULL alone */
+        (void)XXH3_128bits_update(hash, range->symbol_hash[s], sizeof range->symbol_hash[s]);
+        (void)XXH3_128bits_update(hash, &cut, sizeof cut);
+    }
+    return 0;
+}
+
+static int cut_all(struct range *range, const struct config *c, struct err *err)
+{
+    size_t extra_n = 1;
+    for (uint32_t s = 0; s < range->symbols_n; s++)
+        extra_n += range->bars[s]->extra_n;
+    range->extra = calloc(extra_n, sizeof *range->extra);
+    XXH3_state_t *state = XXH3_createState();
+    if (!range->extra || !state) {
+        XXH3_freeState(state);
+        return err_set(err, ERR_SYSTEM, "out of memory for columns");
+    }
+    (void)XXH3_128bits_reset(state); /* fails on NULL alone */
+    int r = cut_symbols(range, c, state, err);
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    range->data_hash[0] = hash.low64;
+    range->data_hash[1] = hash.high64;
+    XXH3_freeState(state);
+    return r;
+}
+
+int range_load(const struct config *config, struct store *store, const uint64_t (*hashes)[2],
+               struct range *ret_range, struct err *err)
+{
+    struct range *range = calloc(1, sizeof *range);
+    if (!range)
+        return err_set(err, ERR_SYSTEM, "out of memory for bars");
+    int r = load_all(range, config, store, hashes, err);
+    if (r == 0)
+        r = cut_all(range, config, err);
+    if (r < 0)
+        range_fini(range);
+    else
+        *ret_range = *range;
+    free(range);
+    return r;
+}
+
+void range_fini(struct range *range)
+{
+    for (uint32_t s = 0; s < range->symbols_n; s++)
+        bars_free(range->bars[s]);
+    free(range->extra);
+    *range = (struct range){0};
+}
+
+/* ---- what follows from it --------------------------------------------------------------------- */
+
+uint64_t range_rows_n(const struct range *range)
+{
+    uint64_t n = 0;
+    for (uint32_t s = 0; s < range->symbols_n; s++)
+        n += range->cut[s].rows_n - range->warm_up_rows[s];
+    return n;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+int range_steps_n(const struct range *range, uint64_t *ret_steps_n, struct err *err)
+{
+    uint64_t rows_n = range_rows_n(range), n = 0, steps_n = 0;
+    if (range->symbols_n == 1) {
+        *ret_steps_n = rows_n;
+        return 0;
+    }
+    int64_t *times = calloc(rows_n + 1, sizeof *times);
+    if (!times)
+        return err_set(err, ERR_SYSTEM, "out of memory while merging clocks");
+    for (uint32_t s = 0; s < range->symbols_n; s++)
+        for (uint32_t r = range->warm_up_rows[s]; r < range->cut[s].rows_n; r++)
+            times[n++] = range->cut[s].time_ns[r];
+    qsort(times, n, sizeof *times, compare_times);
+    for (uint64_t i = 0; i < n; i++)
+        steps_n += i == 0 || times[i] != times[i - 1];
+    free(times);
+    *ret_steps_n = steps_n;
+    return 0;
+}
+
+uint32_t range_series_most(const struct range *range)
+{
+    double memory = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double rows = 1;
+    for (uint32_t s = 0; s < range->symbols_n; s++)
+        rows += range->cut[s].rows_n;
+    double most = memory / (8 * rows / range->symbols_n);
+    return most < 1 ? 1 : most > 1e6 ? 1000000 : (uint32_t)most;
+}
