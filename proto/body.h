@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Bodies of the messages of proto/msg.def: one struct and one codec pair each.
- * Encoders append to a frame begun by channel_begin(); decoders take the reader that the gate gave, read
- * all of it, and return 0, -EBADMSG or -ENOMEM. What a decoder allocates is freed by the `_fini` beside it. */
+ * Encoders append to a frame begun by channel_begin(); decoders take the reader that the gate gave,
+ * read all of it, and return 0, -EBADMSG or -ENOMEM. What a decoder allocates is freed by the
+ * `_fini` beside it. */
 #pragma once
 
 #include <stdint.h>
@@ -22,7 +23,8 @@ struct hello {
 void hello_encode(struct buf *b, const struct hello *hello);
 int hello_decode(struct reader *r, struct hello *ret_hello) ADMF_MUST_CHECK;
 
-/* What a worker is there for. SERVICE hosts shared risk and execution containers of a lockstep run. */
+/* What a worker is there for. SERVICE hosts shared risk and execution containers of a lockstep run.
+ */
 enum worker_role { ROLE_FREE = 0, ROLE_LANES = 1, ROLE_SERVICE = 2 };
 struct setup {
     uint8_t role;
@@ -43,14 +45,15 @@ int ready_decode(struct reader *r, struct ready *ret_ready) ADMF_MUST_CHECK;
 void refuse_encode(struct buf *b, const struct err *err);
 int refuse_decode(struct reader *r, struct err *ret_err) ADMF_MUST_CHECK;
 
-/* BATCH, LANES (wave: the lanes of one worker) and DETAIL (exactly one combination). `lane` numbers the
- * container in a lockstep wave over all workers; it is the target_portfolio of its signals and fills. */
+/* BATCH, LANES (wave: the lanes of one worker) and DETAIL (exactly one combination). `lane` numbers
+ * the container in a lockstep wave over all workers; it is the target_portfolio of its signals and
+ * fills. */
 struct batch {
     uint64_t id;      /* echoed in RESULTS */
     uint32_t lanes_0; /* lane of the first combination; 0 in a free run */
     uint32_t n;
     struct combo *combos; /* [n] owned by the decoded batch */
-    uint32_t *risk_idx;      /* LANES, and to the service: shared container of each; else zeros */
+    uint32_t *risk_idx;   /* LANES, and to the service: shared container of each; else zeros */
     uint32_t *execution_idx;
 };
 void batch_encode(struct buf *b, const struct batch *batch);
@@ -69,8 +72,8 @@ void results_encode(struct buf *b, const struct results *results);
 int results_decode(struct reader *r, struct results *ret_results) ADMF_MUST_CHECK;
 void results_fini(struct results *results);
 
-/* DETAIL_TRADES: all trades in chunks, closed ones in order of exit, then those open at the end. Bars of
- * trades are rows of the symbol within the range. */
+/* DETAIL_TRADES: all trades in chunks, closed ones in order of exit, then those open at the end.
+ * Bars of trades are rows of the symbol within the range. */
 struct detail_trades {
     uint64_t combination;
     uint8_t is_last;
@@ -81,7 +84,8 @@ void detail_trades_encode(struct buf *b, const struct detail_trades *t);
 int detail_trades_decode(struct reader *r, struct detail_trades *ret_t) ADMF_MUST_CHECK;
 void detail_trades_fini(struct detail_trades *t);
 
-/* DETAIL_EQUITY: one row a step of the range, in chunks; after the last, RESULTS with the one result. */
+/* DETAIL_EQUITY: one row a step of the range, in chunks; after the last, RESULTS with the one
+ * result. */
 struct detail_equity {
     uint64_t combination;
     uint32_t first_step; /* of the chunk, within the range */
@@ -108,10 +112,10 @@ void signals_fini(struct signals *s);
 
 /* FILLS and ROUTED_FILLS, in the order in which they are to be applied. */
 struct fills {
-    uint32_t step;         /* clock step that they belong to */
-    uint8_t is_final;      /* fills of at_end: finish and answer with RESULTS */
-    uint32_t next_step;    /* FILLS: the next step at which standing orders meet their bar;
-                              UINT32_MAX: none unless signals come */
+    uint32_t step;      /* clock step that they belong to */
+    uint8_t is_final;   /* fills of at_end: finish and answer with RESULTS */
+    uint32_t next_step; /* FILLS: the next step at which standing orders meet their bar;
+                           UINT32_MAX: none unless signals come */
     uint32_t n;
     struct fill *fills;
 };

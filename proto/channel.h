@@ -3,8 +3,9 @@
  *
  * The supervisor listens on an address of its own for each start, in a directory of mode 0700, and
  * never uses it again: nng 1.5.2's ipc listener goes deaf once a peer hangs up in the handshake.
- * The first pipe that comes must carry the uid of this process and the pid that was forked; any other
- * is closed and counted. Frames beyond MSG_FRAME_MAX are dropped by nng (NNG_OPT_RECVMAXSZ). */
+ * The first pipe that comes must carry the uid of this process and the pid that was forked; any
+ * other is closed and counted. Frames beyond MSG_FRAME_MAX are dropped by nng (NNG_OPT_RECVMAXSZ).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ struct channel;
 int channel_listen(const char *path, struct channel **ret_channel, struct err *err) ADMF_MUST_CHECK;
 void channel_expect_peer(struct channel *c, pid_t pid);
 /* Connects to ipc://PATH, waiting at most timeout_ms for the listener. */
-int channel_dial(const char *path, int timeout_ms, struct channel **ret_channel, struct err *err)
-    ADMF_MUST_CHECK;
+int channel_dial(const char *path, int timeout_ms, struct channel **ret_channel,
+                 struct err *err) ADMF_MUST_CHECK;
 
 /* Readable while a frame waits; for poll(2). Owned by the channel. */
 int channel_recv_fd(const struct channel *c);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A user's error: one kind, one sentence that says what, where and how to mend it.
  *
- * Functions that can fail for a reason a person must read take `struct err *err` last, return 0 when
- * all is well and a negative errno otherwise, and fill `err` exactly once, where the reason is known.
- * Libraries never print; a program prints `err.text` and exits with err_exit_code(err.kind). */
+ * Functions that can fail for a reason a person must read take `struct err *err` last, return 0
+ * when all is well and a negative errno otherwise, and fill `err` exactly once, where the reason is
+ * known. Libraries never print; a program prints `err.text` and exits with err_exit_code(err.kind).
+ */
 #pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
 
-#define ADMF_MUST_CHECK __attribute__((warn_unused_result))
+#define ADMF_MUST_CHECK                __attribute__((warn_unused_result))
 #define ADMF_PRINTF(fmt_idx, args_idx) __attribute__((format(printf, fmt_idx, args_idx)))
 
 /* kind, exit code, errno returned, name, what it means, what mends it */
@@ -39,7 +40,7 @@ enum err_kind {
 #define X(kind, code, no, name, what, mend) ERR_##kind,
     ERR_KINDS(X)
 #undef X
-    ERR_KINDS_N
+        ERR_KINDS_N
 };
 
 struct err {
@@ -60,8 +61,8 @@ int err_exit_code(enum err_kind kind);
 const char *err_kind_meaning(enum err_kind kind);
 const char *err_kind_remedy(enum err_kind kind);
 
-/* Closest of names[0..names_n) to `found` within a third of its length by edit distance; NULL if none.
- * For "did you mean". */
+/* Closest of names[0..names_n) to `found` within a third of its length by edit distance; NULL if
+ * none. For "did you mean". */
 const char *err_suggest(const char *found, const char *const *names, size_t names_n);
 
 /* Copies `text` into out with control characters and invalid UTF-8 as \xNN, cut at out_bytes.

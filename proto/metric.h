@@ -10,11 +10,7 @@ enum metric {
 };
 
 /* Sent and stored: never renumbered. */
-enum metric_profile {
-    PROFILE_NATIVE = 0,
-    PROFILE_BACKTESTING_PY = 1,
-    PROFILE_N
-};
+enum metric_profile { PROFILE_NATIVE = 0, PROFILE_BACKTESTING_PY = 1, PROFILE_N };
 
 struct metric_row {
     const char *name;
@@ -29,4 +25,4 @@ const struct metric_row *metric_row(enum metric metric);
 /* Row number of a name, or -1. */
 int metric_find(const char *name);
 const char *metric_profile_name(enum metric_profile profile); /* "native", "backtesting.py" */
-int metric_profile_find(const char *name);                     /* -1 where there is none */
+int metric_profile_find(const char *name);                    /* -1 where there is none */

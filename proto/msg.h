@@ -12,10 +12,10 @@
 #include "proto/buf.h"
 #include "proto/codec.h"
 
-#define MSG_MAGIC UINT32_C(0x464d4441) /* "ADMF" */
-#define MSG_VERSION 1
+#define MSG_MAGIC        UINT32_C(0x464d4441) /* "ADMF" */
+#define MSG_VERSION      1
 #define MSG_HEADER_BYTES 24
-#define MSG_FRAME_MAX ((size_t)(8 << 20) + MSG_HEADER_BYTES)
+#define MSG_FRAME_MAX    ((size_t)(8 << 20) + MSG_HEADER_BYTES)
 
 enum msg_type {
 #define X(id, symbol, ...) MSG_##symbol = id,

@@ -11,12 +11,12 @@
 #include "proto/metric.h"
 #include "proto/status.h"
 
-#define SPEC_NAME_BYTES 64    /* a name with its NUL: strategy, parameter, symbol, container */
-#define SPEC_RULE_BYTES 4096  /* an expression with its NUL */
-#define SPEC_PARAMS_MAX 32    /* parameters of one strategy */
+#define SPEC_NAME_BYTES     64   /* a name with its NUL: strategy, parameter, symbol, container */
+#define SPEC_RULE_BYTES     4096 /* an expression with its NUL */
+#define SPEC_PARAMS_MAX     32   /* parameters of one strategy */
 #define SPEC_STRATEGIES_MAX 64
-#define SPEC_SYMBOLS_MAX 256
-#define SPEC_BATCH_MAX 4096   /* combinations of one batch */
+#define SPEC_SYMBOLS_MAX    256
+#define SPEC_BATCH_MAX      4096 /* combinations of one batch */
 
 /* All enums of this file are sent and stored: never renumbered. */
 enum fill_timing { FILL_NEXT_OPEN = 0 };
@@ -35,17 +35,17 @@ enum first_signal { FIRST_SIGNAL_FIRST_BAR = 0, FIRST_SIGNAL_AFTER_WARM_UP = 1 }
 
 /* One execution container's configuration: equal bytes are one shared container. */
 struct execution_cfg {
-    uint8_t fill;            /* enum fill_timing */
-    uint8_t same_bar;        /* enum same_bar */
-    uint8_t at_end;          /* enum at_end */
-    double commission_frac;  /* of value, each fill */
-    double slippage_frac;    /* of price, against you */
+    uint8_t fill;           /* enum fill_timing */
+    uint8_t same_bar;       /* enum same_bar */
+    uint8_t at_end;         /* enum at_end */
+    double commission_frac; /* of value, each fill */
+    double slippage_frac;   /* of price, against you */
 };
 
 /* One risk container's configuration: equal bytes are one shared container. */
 struct risk_cfg {
-    uint8_t opposite_signal; /* enum opposite_signal */
-    uint8_t same_signal;     /* enum same_signal */
+    uint8_t opposite_signal;  /* enum opposite_signal */
+    uint8_t same_signal;      /* enum same_signal */
     double max_position_size; /* units; +inf: no limit */
     double commission_frac;   /* set aside in sizing; NaN: what execution charges */
 };
@@ -72,8 +72,9 @@ struct strategy_spec {
     char name[SPEC_NAME_BYTES];
     uint8_t first_signal; /* enum first_signal */
     uint32_t params_n;
-    char param_names[SPEC_PARAMS_MAX][SPEC_NAME_BYTES]; /* canonical names, catalogue's order first */
-    char long_entry[SPEC_RULE_BYTES]; /* of "rules" alone; "" where there is none */
+    char param_names[SPEC_PARAMS_MAX]
+                    [SPEC_NAME_BYTES]; /* canonical names, catalogue's order first */
+    char long_entry[SPEC_RULE_BYTES];  /* of "rules" alone; "" where there is none */
     char long_exit[SPEC_RULE_BYTES];
     char short_entry[SPEC_RULE_BYTES];
     char short_exit[SPEC_RULE_BYTES];
@@ -93,8 +94,8 @@ struct run_spec {
 
 /* One combination, every value resolved. */
 struct combo {
-    uint64_t combination;    /* its number in the grid */
-    uint64_t container_seq;  /* the number in its container's id, unique in the store */
+    uint64_t combination;   /* its number in the grid */
+    uint64_t container_seq; /* the number in its container's id, unique in the store */
     uint32_t strategy_idx;
     uint32_t symbol_idx; /* COMBO_ALL_SYMBOLS, or the one symbol it trades */
     struct execution_cfg execution;
@@ -109,7 +110,7 @@ struct combo {
 /* What came of it. */
 struct result {
     uint64_t combination;
-    uint8_t status;          /* enum status */
+    uint8_t status;           /* enum status */
     double metrics[METRIC_N]; /* NaN: undefined */
     char message[256];        /* why, where status is not ok; else "" */
 };

@@ -2,17 +2,19 @@
 /* How a worker is started: its whole inheritance.
  *
  *     admf-worker --describe                       prints what it offers as JSON and leaves
- *     admf-worker --serve PATH WORKER SLOT         PATH: the address of its channel (no ipc:// before it)
+ *     admf-worker --serve PATH WORKER SLOT         PATH: the address of its channel (no ipc://
+ * before it)
  *
- * Descriptors: 0 is /dev/null, 1 is /dev/null (describe: the pipe that is read), 2 is the supervisor's stderr,
- * and those below; every other one is closed before exec. */
+ * Descriptors: 0 is /dev/null, 1 is /dev/null (describe: the pipe that is read), 2 is the
+ * supervisor's stderr, and those below; every other one is closed before exec. */
 #pragma once
 
 /* number, symbol, what for */
 #define START_FDS(X)                                                                               \
     X(3, PLANE, "the plane, read-only")                                                            \
     X(4, SLOTS, "the slots, read-write")                                                           \
-    X(5, GATE, "a pipe: the worker reads one byte before it does anything else; end of file means leave")
+    X(5, GATE,                                                                                     \
+      "a pipe: the worker reads one byte before it does anything else; end of file means leave")
 
 enum start_fd {
 #define X(number, symbol, what) START_FD_##symbol = number,

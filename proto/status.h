@@ -19,7 +19,7 @@ enum status {
 #define X(value, symbol, name, failed, what) STATUS_##symbol = value,
     STATUS_TABLE(X)
 #undef X
-    STATUS_N
+        STATUS_N
 };
 
 const char *status_name(enum status status); /* "?" beyond the table */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals, orders, fills and trades: what strategy, risk, broker and portfolio say to each other.
- * They are plain values; in lockstep runs they cross processes by proto/msg. Bars (`_bar`) are steps
- * of the plane's clock unless said otherwise. */
+ * They are plain values; in lockstep runs they cross processes by proto/msg. Bars (`_bar`) are
+ * steps of the plane's clock unless said otherwise. */
 #pragma once
 
 #include <stdint.h>
@@ -30,15 +30,16 @@ enum fill_rule {
 #define X(value, symbol, name) FILL_RULE_##symbol = value,
     FILL_RULES(X)
 #undef X
-    FILL_RULE_N
+        FILL_RULE_N
 };
 
 const char *fill_rule_name(enum fill_rule rule);
 
 /* What one strategy wants at the close of one bar of one symbol. */
 struct signal {
-    uint32_t target_portfolio; /* lane of the container that it belongs to; 0 in a container alone */
-    uint32_t bar;              /* step at whose close it was made */
+    uint32_t
+        target_portfolio; /* lane of the container that it belongs to; 0 in a container alone */
+    uint32_t bar;         /* step at whose close it was made */
     uint16_t symbol_idx;
     uint16_t kinds; /* of enum signal_kind, or-ed */
     double ref_px;  /* close of that bar */
@@ -54,7 +55,7 @@ struct fill {
     double qty;       /* signed units: positive buys */
     double px;        /* after slippage */
     double commission;
-    double slippage; /* money lost to slippage, >= 0 */
+    double slippage;  /* money lost to slippage, >= 0 */
     double stop_px;   /* of the position that it opens; 0: none */
     double target_px; /* likewise */
 };

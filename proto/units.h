@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Sizes, durations, times and numbers as people write them, in one place.
- * Times are int64 nanoseconds since 1970-01-01T00:00:00Z; the calendar is the proleptic Gregorian. */
+ * Times are int64 nanoseconds since 1970-01-01T00:00:00Z; the calendar is the proleptic Gregorian.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S   INT64_C(1000000000)
 #define NS_PER_DAY (INT64_C(86400) * NS_PER_S)
 
 #define TIME_ISO_BYTES 40 /* holds any time_format_iso() text with its NUL */
-#define F64_BYTES 32      /* holds any f64_format() text with its NUL */
+#define F64_BYTES      32 /* holds any f64_format() text with its NUL */
 
 /* "256MiB", "1.5GiB", "64kB", "4096": binary and decimal suffixes; a lone K, M, G, T is binary.
  * 0, or -EINVAL, -ERANGE. */
 int bytes_parse(const char *text, uint64_t *ret_bytes);
-/* "30s", "250ms", "10us", "5m", "2h", "1d", "1.5s"; a bare number is seconds. 0, -EINVAL, -ERANGE. */
+/* "30s", "250ms", "10us", "5m", "2h", "1d", "1.5s"; a bare number is seconds. 0, -EINVAL, -ERANGE.
+ */
 int duration_parse(const char *text, int64_t *ret_ns);
 /* "1.5 GiB", "812 B": for people. out of at least 24 bytes; returns out. */
 const char *bytes_format(uint64_t bytes, char *out, size_t out_bytes);

@@ -29,7 +29,8 @@ struct expr; /* one heap block: immutable, freed by expr_destroy */
 int expr_parse(const char *text, struct expr **ret_expr, struct err *err) ADMF_MUST_CHECK;
 void expr_destroy(struct expr *expr); /* accepts NULL */
 
-/* Free names (neither a bar column nor a function), in order of first use: parameters, imported columns. */
+/* Free names (neither a bar column nor a function), in order of first use: parameters, imported
+ * columns. */
 size_t expr_names(const struct expr *expr, const char *const **ret_names);
 /* Whether it yields a condition (comparison, and/or/not, crossing) rather than a number. */
 bool expr_is_condition(const struct expr *expr);

@@ -97,7 +97,7 @@ static ADMF_PRINTF(3, 4) int fail_at(struct parser *p, uint32_t at, const char *
     return err_set(p->err, ERR_CONFIG, "column %u: %s", (unsigned)at + 1, text);
 }
 
-/* ---- tokens ---------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 /* What people write from other languages, and what it is here. */
 static const struct {
@@ -223,7 +223,7 @@ static int fail_expected(struct parser *p, const char *expected)
     return fail_at(p, p->token.at, "found %s, expected %s", quoted(p, p->token, text), expected);
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------------------- */
 
 static struct expr_node *node_of(struct parser *p, uint16_t idx)
 {
@@ -301,7 +301,7 @@ static int join(struct parser *p, struct expr_node node, const uint16_t side[2],
     return 0;
 }
 
-/* ---- the grammar, from loose to tight -------------------------------------------------------- */
+/* ---- the grammar, from loose to tight ------------------------------------------------------- */
 
 static int parse_or(struct parser *p, uint16_t *ret_idx);
 
@@ -368,7 +368,7 @@ static int parse_name(struct parser *p, uint16_t *ret_idx)
     return next(p);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 
 /* The functions that are no indicators. */
 static const struct {
@@ -577,7 +577,7 @@ static int parse_call(struct parser *p, struct token name, uint16_t *ret_idx)
     return 0;
 }
 
-/* ---- atoms and the levels above them --------------------------------------------------------- */
+/* ---- atoms and the levels above them -------------------------------------------------------- */
 
 static int parse_group(struct parser *p, uint16_t *ret_idx)
 {
@@ -725,7 +725,7 @@ static int parse_or(struct parser *p, uint16_t *ret_idx)
     return r;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static int fail_behind(struct parser *p)
 {

@@ -14,7 +14,7 @@
 #define FIRST_NODES 64u
 #define CHUNK_BYTES 16384u
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 int graph_create(struct graph **ret_graph)
 {
@@ -88,7 +88,7 @@ uint32_t graph_level(const struct graph *graph, uint32_t node)
     return graph->nodes[node].level;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static void put(struct graph *graph, const char *text, size_t n)
 {
@@ -230,7 +230,7 @@ static void build_key(struct graph *graph, const struct graph_node *node)
     }
 }
 
-/* ---- finding and adding ---------------------------------------------------------------------- */
+/* ---- finding and adding --------------------------------------------------------------------- */
 
 /* A place for n bytes that stays put until the graph is cleared. */
 static char *keep(struct graph *graph, size_t n)

@@ -37,7 +37,7 @@ static int intern(struct binder *b, const struct graph_node *node, uint32_t *ret
     return r < 0 ? err_set_errno(b->err, ERR_SYSTEM, -r, "binding a rule") : 0;
 }
 
-/* ---- constants ------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------ */
 
 static bool find_parameter(const struct expr_env *env, const char *name, double *ret_value)
 {
@@ -82,7 +82,7 @@ static void fold(const struct binder *b, uint32_t idx)
     }
 }
 
-/* ---- what may stand in a place of a function ------------------------------------------------- */
+/* ---- what may stand in a place of a function ------------------------------------------------ */
 
 /* Where a function's argument that is not constant says so: names that are no parameters. */
 static int fail_not_parameter(const struct binder *b, uint32_t idx, const char *what)
@@ -136,7 +136,7 @@ static int take_param(const struct binder *b, const struct expr_node *call, uint
     return fail_range(b, node, what, param, found->value);
 }
 
-/* ---- shifts ---------------------------------------------------------------------------------- */
+/* ---- shifts --------------------------------------------------------------------------------- */
 
 static const struct indicator_param shift_param = {
     .name = "n", .minimum = 0, .maximum = GRAPH_LAG_MAX, .is_whole = 1};
@@ -164,7 +164,7 @@ static int add_shift(struct binder *b, uint32_t lag, uint32_t *io_node)
     return lag == 0 ? 0 : intern(b, &node, io_node);
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------------------- */
 
 static int add_number(struct binder *b, double value, uint32_t *ret_node)
 {
@@ -243,7 +243,7 @@ static int add_operator(struct binder *b, const struct expr_node *node, uint32_t
     return intern(b, &to, ret_node);
 }
 
-/* ---- indicators ------------------------------------------------------------------------------ */
+/* ---- indicators ----------------------------------------------------------------------------- */
 
 /* The series that the user chose. */
 static int take_series(struct binder *b, const struct expr_node *node, struct graph_node *call)
@@ -345,7 +345,7 @@ static int add_indicator(struct binder *b, const struct expr_node *node, uint32_
                    indicator->name);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static int make_node(struct binder *b, uint32_t idx)
 {

@@ -102,7 +102,7 @@ static int reserve(struct maker *m, void *array, uint32_t n, uint32_t *capacity,
     return 0;
 }
 
-/* ---- making the program ---------------------------------------------------------------------- */
+/* ---- making the program --------------------------------------------------------------------- */
 
 static int find_series(struct maker *m, uint32_t idx, const double **ret_series,
                        uint32_t *ret_first)
@@ -216,7 +216,7 @@ static void start(struct maker *m)
     m->eval->steps_n = m->eval->numbers_n = m->eval->words_n = 0;
 }
 
-/* ---- running it ------------------------------------------------------------------------------ */
+/* ---- running it ----------------------------------------------------------------------------- */
 
 /* Rows [at, at + n) of an operand as n doubles in memory; `pad` is used where they are not. */
 static const double *rows_of(const struct eval *e, const struct operand *o, uint32_t at, uint32_t n,
@@ -373,7 +373,7 @@ static uint32_t tile_rows(uint32_t at, uint32_t rows_n)
     return rows_n - at < TILE_ROWS ? rows_n - at : TILE_ROWS;
 }
 
-/* ---- the doors ------------------------------------------------------------------------------- */
+/* ---- the doors ------------------------------------------------------------------------------ */
 
 static int eval_numbers(struct maker *m, uint32_t node, double *out)
 {

@@ -4,19 +4,19 @@
  * Two memory files:
  *   plane  header | symbol table | series table | names | columns …   written once, then sealed
  *   slots  header | step cells | one slot per worker                   live state of a run
- * Positions are offsets from the start of the file, multiples of 64; never pointers. Both files carry
- * magic, layout version and size; the plane's header and tables carry an XXH3-64 checksum, and a
- * reader checks every offset against the size before it uses one. */
+ * Positions are offsets from the start of the file, multiples of 64; never pointers. Both files
+ * carry magic, layout version and size; the plane's header and tables carry an XXH3-64 checksum,
+ * and a reader checks every offset against the size before it uses one. */
 #pragma once
 
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLANE_MAGIC UINT64_C(0x31454e414c504d41) /* "AMPLANE1" */
-#define SLOTS_MAGIC UINT64_C(0x3153544f4c534d41) /* "AMSLOTS1" */
+#define PLANE_MAGIC        UINT64_C(0x31454e414c504d41) /* "AMPLANE1" */
+#define SLOTS_MAGIC        UINT64_C(0x3153544f4c534d41) /* "AMSLOTS1" */
 #define SHM_LAYOUT_VERSION 1
-#define SHM_ALIGN 64
+#define SHM_ALIGN          64
 
 /* ---- plane ---------------------------------------------------------------------------------- */
 
@@ -33,8 +33,8 @@ struct plane_header {
     uint64_t clock_off;       /* int64_t[steps_n]: the merged clock, ns UTC, ascending */
     uint64_t day_end_off;     /* uint32_t[days_n]: last step of each UTC day */
     uint32_t series_n;
-    uint32_t steps_n;         /* all steps, warm-up included */
-    uint32_t first_step;      /* the first step of the run's range; earlier ones feed series alone */
+    uint32_t steps_n;    /* all steps, warm-up included */
+    uint32_t first_step; /* the first step of the run's range; earlier ones feed series alone */
     uint32_t days_n;
     uint64_t data_hash[2];    /* XXH3-128 of what was loaded */
     uint64_t header_checksum; /* of the bytes before it; last field */
@@ -67,7 +67,7 @@ static_assert(sizeof(struct plane_series) == 24, "plane series layout");
 
 /* ---- slots ---------------------------------------------------------------------------------- */
 
-#define SLOTS_MAX 256 /* workers of one run */
+#define SLOTS_MAX        256 /* workers of one run */
 #define LAST_WORDS_BYTES 192
 
 /* Written by the supervisor, read by workers: one cache line. */
@@ -88,15 +88,15 @@ struct arrive_cell {
 /* One worker. First line written by the supervisor, the others by that worker alone. */
 struct slot {
     /* supervisor's line */
-    _Atomic uint32_t worker;          /* number of the worker start that owns it; 0: free */
-    _Atomic uint32_t fills_expected;  /* ROUTED_FILLS frames sent to it up to the published step */
+    _Atomic uint32_t worker;         /* number of the worker start that owns it; 0: free */
+    _Atomic uint32_t fills_expected; /* ROUTED_FILLS frames sent to it up to the published step */
     uint32_t pad0[14];
 
     /* worker's line */
-    _Atomic uint32_t state;        /* enum slot_state */
-    _Atomic uint32_t phase;        /* enum slot_phase */
-    _Atomic uint64_t combination;  /* the one it is at */
-    _Atomic uint32_t bar;          /* the step it is at */
+    _Atomic uint32_t state;       /* enum slot_state */
+    _Atomic uint32_t phase;       /* enum slot_phase */
+    _Atomic uint64_t combination; /* the one it is at */
+    _Atomic uint32_t bar;         /* the step it is at */
     _Atomic uint32_t symbol_idx;
     _Atomic uint64_t heartbeat;    /* steps worked through since its start */
     _Atomic int64_t started_ns;    /* CLOCK_MONOTONIC when it took up that combination */

@@ -2,7 +2,8 @@
 /* The data plane: bars and series of a whole run in one sealed memory file.
  *
  * The supervisor builds it (plane_builder), seals it against every write, growth and shrinking, and
- * hands workers a read-only descriptor. A worker opens it, which checks header, tables and every offset. */
+ * hands workers a read-only descriptor. A worker opens it, which checks header, tables and every
+ * offset. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +30,8 @@ struct bars {
 
 /* One symbol of an opened plane. */
 struct plane_view {
-    struct bars bars;            /* extra_n is 0: extra columns are series here */
-    const int32_t *row_of_step;  /* [steps_n], -1: no bar; NULL: row == step */
+    struct bars bars;           /* extra_n is 0: extra columns are series here */
+    const int32_t *row_of_step; /* [steps_n], -1: no bar; NULL: row == step */
     uint32_t first_row;
 };
 
@@ -54,23 +55,23 @@ struct plane_builder;
 /* What goes in. Series keys are given by symbol; columns of `bars` (extra ones too) need no key. */
 struct plane_plan {
     uint32_t symbols_n;
-    const struct bars *bars;        /* [symbols_n], warm-up rows included */
-    const uint32_t *first_row;      /* [symbols_n]: rows before it are warm-up */
+    const struct bars *bars;   /* [symbols_n], warm-up rows included */
+    const uint32_t *first_row; /* [symbols_n]: rows before it are warm-up */
     uint32_t series_n;
-    const uint32_t *series_symbol;  /* [series_n] */
-    const char *const *series_key;  /* [series_n] canonical keys, unique within a symbol */
+    const uint32_t *series_symbol; /* [series_n] */
+    const char *const *series_key; /* [series_n] canonical keys, unique within a symbol */
     uint64_t data_hash[2];
 };
 
 /* Bytes that the plan takes. */
 uint64_t plane_plan_bytes(const struct plane_plan *plan);
 /* Creates the file, writes clock, bars, extra columns (as series) and tables. */
-int plane_build(const struct plane_plan *plan, struct plane_builder **ret_builder, struct err *err)
-    ADMF_MUST_CHECK;
+int plane_build(const struct plane_plan *plan, struct plane_builder **ret_builder,
+                struct err *err) ADMF_MUST_CHECK;
 /* The values of planned series i, to be filled; rows_n of its symbol. */
 double *plane_builder_series(struct plane_builder *b, uint32_t series_idx);
-/* Records where series i becomes defined (scans it), seals all, closes the builder's map, and gives a
- * read-only close-on-exec descriptor. Frees the builder in any case. */
+/* Records where series i becomes defined (scans it), seals all, closes the builder's map, and gives
+ * a read-only close-on-exec descriptor. Frees the builder in any case. */
 int plane_seal(struct plane_builder *b, int *ret_fd, struct err *err) ADMF_MUST_CHECK;
 void plane_builder_destroy(struct plane_builder *b); /* accepts NULL */
 

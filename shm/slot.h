@@ -34,14 +34,14 @@ enum slot_state {
 #define X(symbol, name) SLOT_##symbol,
     SLOT_STATES(X)
 #undef X
-    SLOT_STATE_N
+        SLOT_STATE_N
 };
 
 enum slot_phase {
 #define X(symbol, name) PHASE_##symbol,
     SLOT_PHASES(X)
 #undef X
-    SLOT_PHASE_N
+        SLOT_PHASE_N
 };
 
 const char *slot_state_name(enum slot_state state);
@@ -56,8 +56,8 @@ struct slots {
 };
 
 /* Creates the memory file; *ret_fd is close-on-exec, of mode read-write. */
-int slots_create(uint32_t slots_n, struct slots *ret_slots, int *ret_fd, struct err *err)
-    ADMF_MUST_CHECK;
+int slots_create(uint32_t slots_n, struct slots *ret_slots, int *ret_fd,
+                 struct err *err) ADMF_MUST_CHECK;
 /* Maps a descriptor that was handed over, after checking magic, version and size. */
 int slots_open(int fd, struct slots *ret_slots, struct err *err) ADMF_MUST_CHECK;
 void slots_close(struct slots *slots); /* accepts zeroed memory */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_ALIGN 64
+#define ARENA_ALIGN     64
 #define ARENA_BLOCK_MIN ((size_t)64 << 10)
 
 struct arena_block {
@@ -22,8 +22,7 @@ static struct arena_block *block_create(size_t capacity_bytes)
     if (capacity_bytes > SIZE_MAX - sizeof(struct arena_block) - ARENA_ALIGN)
         return NULL;
     capacity_bytes = (capacity_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    struct arena_block *b =
-        aligned_alloc(ARENA_ALIGN, sizeof(struct arena_block) + capacity_bytes);
+    struct arena_block *b = aligned_alloc(ARENA_ALIGN, sizeof(struct arena_block) + capacity_bytes);
     if (!b)
         return NULL;
     *b = (struct arena_block){.capacity_bytes = capacity_bytes};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of one container: taken piece by piece, given back all at once. After the first container of a
- * kind no further malloc happens, because the arena keeps one block of the size that was needed. */
+/* Memory of one container: taken piece by piece, given back all at once. After the first container
+ * of a kind no further malloc happens, because the arena keeps one block of the size that was
+ * needed. */
 #pragma once
 
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The event bus of one container: handlers by event, in order of rank. Publishing allocates nothing and
- * calls each handler before it returns, so that cause and effect stay in the order of design:
- * orders meet the bar, fills change the portfolio, equity is marked, it is recorded, the strategy decides. */
+/* The event bus of one container: handlers by event, in order of rank. Publishing allocates nothing
+ * and calls each handler before it returns, so that cause and effect stay in the order of design:
+ * orders meet the bar, fills change the portfolio, equity is marked, it is recorded, the strategy
+ * decides. */
 #pragma once
 
 #include <stdint.h>
@@ -22,7 +23,7 @@ enum bus_event {
 #define X(symbol, name, payload) EVENT_##symbol,
     BUS_EVENTS(X)
 #undef X
-    EVENT_N
+        EVENT_N
 };
 
 const char *bus_event_name(enum bus_event event);

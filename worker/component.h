@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What a component is: a const table. For implementers.
  *
- * A component implements protocols, each a small vtable below, and leaves out what it does not do; a container
- * calls just what is there. The framework owns the state: state_bytes of zeroed memory, made anew for every
- * container, handed as `self` to every function. No function may keep anything outside of it.
+ * A component implements protocols, each a small vtable below, and leaves out what it does not do;
+ * a container calls just what is there. The framework owns the state: state_bytes of zeroed memory,
+ * made anew for every container, handed as `self` to every function. No function may keep anything
+ * outside of it.
  *
  * Order of calls, all components in dependency order before the next kind of call:
- *     configure → initialize → subscribe → reset → start → (events) → stop → teardown (reverse order) */
+ *     configure → initialize → subscribe → reset → start → (events) → stop → teardown (reverse
+ * order) */
 #pragma once
 
 #include <stddef.h>
@@ -37,7 +39,7 @@ enum protocol {
 #define X(symbol, name) PROTOCOL_##symbol,
     PROTOCOLS(X)
 #undef X
-    PROTOCOL_N
+        PROTOCOL_N
 };
 
 /* bit, name in the catalogue */
@@ -52,26 +54,29 @@ enum capability {
 #define X(symbol, name) CAPABILITY_##symbol,
     CAPABILITIES(X)
 #undef X
-    CAPABILITY_N
+        CAPABILITY_N
 };
 
 const char *protocol_name(enum protocol protocol);
 int protocol_find(const char *name); /* -1 where there is none */
 const char *capability_name(enum capability capability);
 
-/* ---- protocols: each function may be NULL only where it says so ------------------------------ */
+/* ---- protocols: each function may be NULL only where it says so ----------------------------- */
 
 struct lifecycle {
-    /* Once, after every component of the container is made and configured. May fail: the combination is then
-     * `invalid` (ERR_CONFIG) or `out_of_memory`. May resolve other components; must not publish. NULL: nothing. */
+    /* Once, after every component of the container is made and configured. May fail: the
+     * combination is then `invalid` (ERR_CONFIG) or `out_of_memory`. May resolve other components;
+     * must not publish. NULL: nothing. */
     int (*initialize)(void *self, struct container *c, struct err *err);
-    void (*start)(void *self); /* just before the first bar. NULL: nothing */
-    void (*stop)(void *self);  /* just after the last bar. NULL: nothing */
-    void (*teardown)(void *self); /* in reverse order; must accept a component that never started. NULL: nothing */
+    void (*start)(void *self);    /* just before the first bar. NULL: nothing */
+    void (*stop)(void *self);     /* just after the last bar. NULL: nothing */
+    void (*teardown)(void *self); /* in reverse order; must accept a component that never started.
+                                     NULL: nothing */
 };
 
 struct configurable {
-    /* Before initialize: the combination that the container runs. Borrowed for the container's life. */
+    /* Before initialize: the combination that the container runs. Borrowed for the container's
+     * life. */
     int (*configure)(void *self, const struct combo *combo, const struct strategy_spec *spec,
                      struct err *err);
 };
@@ -93,7 +98,8 @@ struct signal_generator {
 };
 
 struct risk_manager {
-    /* Turns a signal into orders for an account. Must depend on nothing but its arguments and its configuration. */
+    /* Turns a signal into orders for an account. Must depend on nothing but its arguments and its
+     * configuration. */
     unsigned (*decide)(void *self, const struct account *account, const struct signal *signal,
                        struct order ret_orders[static 2]);
 };
@@ -130,8 +136,8 @@ struct component_param {
 
 struct component_type {
     const char *name;
-    const char *kind; /* "strategy", "risk", "execution", "portfolio", "monitor" */
-    const char *what; /* for people, one or two sentences */
+    const char *kind;      /* "strategy", "risk", "execution", "portfolio", "monitor" */
+    const char *what;      /* for people, one or two sentences */
     unsigned capabilities; /* bits 1 << enum capability */
     size_t state_bytes;
     const struct component_param *params;

@@ -85,7 +85,7 @@ const void *container_resolve(const struct container *c, const char *name)
     return NULL;
 }
 
-/* ---- dependency order ------------------------------------------------------------------------ */
+/* ---- dependency order ----------------------------------------------------------------------- */
 
 enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
 
@@ -131,7 +131,7 @@ static int order_dependencies(struct container *c, struct err *err)
     return 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static int configure_all(struct container *c, const struct container_subject *subject,
                          struct err *err)

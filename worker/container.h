@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A container: a scope that owns components, an event bus and their memory, and shares only what it reads.
+/* A container: a scope that owns components, an event bus and their memory, and shares only what it
+ * reads.
  *
- *   create → register services → add components → initialize (in dependency order) → start → run → stop
- *          → teardown (in reverse) → destroy
+ *   create → register services → add components → initialize (in dependency order) → start → run →
+ * stop → teardown (in reverse) → destroy
  *
- * Names resolve in the container's components first, then in what every container has ("event_bus"), then in
- * the registered services. */
+ * Names resolve in the container's components first, then in what every container has
+ * ("event_bus"), then in the registered services. */
 #pragma once
 
 #include "proto/err.h"
@@ -14,9 +15,9 @@
 #include "worker/bus.h"
 #include "worker/component.h"
 
-#define CONTAINER_ID_BYTES 72 /* prefix, number and suffix at their longest */
-#define CONTAINER_COMPONENTS_MAX 16
-#define CONTAINER_SERVICES_MAX 8
+#define CONTAINER_ID_BYTES         72 /* prefix, number and suffix at their longest */
+#define CONTAINER_COMPONENTS_MAX   16
+#define CONTAINER_SERVICES_MAX     8
 #define COMPONENT_DEPENDENCIES_MAX 4
 
 struct component {
@@ -49,13 +50,14 @@ struct container_subject {
 
 /* Memory comes from the arena, which the caller resets after destroy. NULL without memory. */
 struct container *container_create(struct arena *arena, const char *id, struct slot *slot);
-int container_register_service(struct container *c, const char *name, const void *service)
-    ADMF_MUST_CHECK;
+int container_register_service(struct container *c, const char *name,
+                               const void *service) ADMF_MUST_CHECK;
 /* Adds a component of `type`; dependencies name other components, present at initialize. */
 int container_add(struct container *c, const char *name, const struct component_type *type,
                   const char *const *dependencies, struct err *err) ADMF_MUST_CHECK;
-/* Orders the dependency graph (a cycle or a missing name is refused by name), then configures, initializes and
- * subscribes all. On failure container_teardown() is still due. -ENOMEM stays -ENOMEM. */
+/* Orders the dependency graph (a cycle or a missing name is refused by name), then configures,
+ * initializes and subscribes all. On failure container_teardown() is still due. -ENOMEM stays
+ * -ENOMEM. */
 int container_initialize(struct container *c, const struct container_subject *subject,
                          struct err *err) ADMF_MUST_CHECK;
 void container_start(struct container *c);

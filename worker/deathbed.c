@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Last words: what a dying worker writes into its slot. A worker never tries to survive its own bug. */
+/* Last words: what a dying worker writes into its slot. A worker never tries to survive its own
+ * bug. */
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `admf-worker --describe`: what this worker offers, as JSON. The supervisor knows components by this alone. */
+/* `admf-worker --describe`: what this worker offers, as JSON. The supervisor knows components by
+ * this alone. */
 #include <jansson.h>
 #include <stdio.h>
 

@@ -12,11 +12,12 @@
 #include "worker/serve.h"
 
 #define SEND_TIMEOUT_MS 60000
-#define FLUSH_NS (50 * 1000 * 1000) /* results leave at least this often */
-#define CHUNK_BARS 8192
-#define CHUNK_TRADES 16384
+#define FLUSH_NS        (50 * 1000 * 1000) /* results leave at least this often */
+#define CHUNK_BARS      8192
+#define CHUNK_TRADES    16384
 
-/* Runs one combination to its result. *ret_record, where wanted, stays readable until the arena is reset. */
+/* Runs one combination to its result. *ret_record, where wanted, stays readable until the arena is
+ * reset. */
 static uint64_t run_combo(struct serve *w, const struct container_request *q,
                           struct tracker_record *ret_record, struct result *ret_result)
 {
@@ -79,17 +80,17 @@ int serve_batch(struct serve *w, const struct batch *batch)
     return r;
 }
 
-/* ---- details of one combination -------------------------------------------------------------- */
+/* ---- details of one combination ------------------------------------------------------------- */
 
 /* Trades count rows of their symbol within the range, not steps of the market. */
 static struct trade trade_in_rows(const struct market *m, struct trade t)
 {
     const struct plane_view *v = m->symbol[t.symbol_idx];
-    t.entry_bar = (uint32_t)market_last_row(m, t.symbol_idx, m->first_step + t.entry_bar) -
-                  v->first_row;
+    t.entry_bar =
+        (uint32_t)market_last_row(m, t.symbol_idx, m->first_step + t.entry_bar) - v->first_row;
     if (t.exit_bar != TRADE_OPEN)
-        t.exit_bar = (uint32_t)market_last_row(m, t.symbol_idx, m->first_step + t.exit_bar) -
-                     v->first_row;
+        t.exit_bar =
+            (uint32_t)market_last_row(m, t.symbol_idx, m->first_step + t.exit_bar) - v->first_row;
     t.symbol_idx = (uint16_t)m->symbol_idx[t.symbol_idx];
     return t;
 }

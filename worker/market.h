@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What one account trades, on its own clock: all symbols of the plane on the merged clock, or a single
- * one on the times of its bars. A worker makes each market once and lends it to many containers. */
+/* What one account trades, on its own clock: all symbols of the plane on the merged clock, or a
+ * single one on the times of its bars. A worker makes each market once and lends it to many
+ * containers. */
 #pragma once
 
 #include <stdint.h>
@@ -24,8 +25,8 @@ struct market {
 };
 
 /* symbol_idx: of the plane, or COMBO_ALL_SYMBOLS. 0 or -ENOMEM. */
-int market_create(const struct plane *plane, uint32_t symbol_idx, struct market **ret_market)
-    ADMF_MUST_CHECK;
+int market_create(const struct plane *plane, uint32_t symbol_idx,
+                  struct market **ret_market) ADMF_MUST_CHECK;
 void market_destroy(struct market *m); /* accepts NULL */
 
 /* Row of symbol s (of the market) at a step; -1 where it has no bar. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Component types by name and by protocol. Built-in types are there from the start; a program that is made of
- * this worker may register more before it serves. */
+/* Component types by name and by protocol. Built-in types are there from the start; a program that
+ * is made of this worker may register more before it serves. */
 #pragma once
 
 #include "worker/component.h"

@@ -35,7 +35,7 @@ int serve_receive(struct serve *w, struct msg_head *ret_head, struct reader *ret
     return r;
 }
 
-/* ---- work ------------------------------------------------------------------------------------- */
+/* ---- work ----------------------------------------------------------------------------------- */
 
 static int handle_batch(struct serve *w, struct reader *body,
                         int (*serve)(struct serve *, const struct batch *))
@@ -70,9 +70,9 @@ static int work(struct serve *w, enum worker_role role)
             r = role == ROLE_FREE ? handle_batch(w, &body, serve_one_detail) : -EPROTO;
             break;
         case MSG_LANES:
-            r = role == ROLE_FREE ? -EPROTO
-                                  : handle_batch(w, &body,
-                                                 role == ROLE_LANES ? serve_lanes : serve_shared);
+            r = role == ROLE_FREE
+                    ? -EPROTO
+                    : handle_batch(w, &body, role == ROLE_LANES ? serve_lanes : serve_shared);
             break;
         case MSG_FINISH:
             return 0;
@@ -84,9 +84,10 @@ static int work(struct serve *w, enum worker_role role)
     }
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ---------------------------------------------------------------------------------- */
 
-/* The supervisor opens the gate once it knows this process; if it dies before, so does the worker. */
+/* The supervisor opens the gate once it knows this process; if it dies before, so does the worker.
+ */
 static int pass_gate(void)
 {
     char go;
@@ -192,7 +193,8 @@ int worker_main(int argc, char **argv)
         return puts("admf-worker " ENGINE_VERSION) < 0;
     if (argc == 5 && strcmp(argv[1], "--serve") == 0)
         return serve_main(argv[2], argv[3], argv[4]);
-    (void)fputs("admf-worker is started by admf; on its own it only answers --describe and --version\n",
-                stderr);
+    (void)fputs(
+        "admf-worker is started by admf; on its own it only answers --describe and --version\n",
+        stderr);
     return 2;
 }

@@ -25,14 +25,15 @@ int serve_shared(struct serve *w, const struct batch *lanes) ADMF_MUST_CHECK;
 /* Tells the supervisor why this worker cannot go on. Returns -EPROTO. */
 int serve_refuse(struct serve *w, const struct err *err);
 /* Waits for the next frame of one of two types; anything else is refused. */
-int serve_receive(struct serve *w, struct msg_head *ret_head, struct reader *ret_body)
-    ADMF_MUST_CHECK;
+int serve_receive(struct serve *w, struct msg_head *ret_head,
+                  struct reader *ret_body) ADMF_MUST_CHECK;
 
-/* The program: parses the arguments of proto/start.h and lives. Returns the exit status. Components that were
- * registered before are served like built-in ones. */
+/* The program: parses the arguments of proto/start.h and lives. Returns the exit status. Components
+ * that were registered before are served like built-in ones. */
 int worker_main(int argc, char **argv);
 /* Prints what this worker offers as JSON. */
 int describe_print(void);
 
-/* Signal handlers on a stack of their own that write last words into the slot and let the signal kill. */
+/* Signal handlers on a stack of their own that write last words into the slot and let the signal
+ * kill. */
 void deathbed_prepare(struct slot *slot);

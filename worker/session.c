@@ -83,7 +83,7 @@ int session_market(struct session *s, const struct combo *combo, struct market *
     return r;
 }
 
-/* ---- shapes ----------------------------------------------------------------------------------- */
+/* ---- shapes --------------------------------------------------------------------------------- */
 
 struct shape_row {
     const char *name;
@@ -165,8 +165,8 @@ int session_container(struct session *s, const struct container_request *q,
     if (r == 0)
         r = add_components(c, program, q->shape, err);
     if (r == 0)
-        r = container_initialize(
-            c, &(const struct container_subject){q->combo, program->spec}, err);
+        r = container_initialize(c, &(const struct container_subject){q->combo, program->spec},
+                                 err);
     if (r < 0) {
         container_teardown(c);
         return r;
@@ -175,7 +175,7 @@ int session_container(struct session *s, const struct container_request *q,
     return 0;
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static void result_blank(const struct combo *combo, struct result *ret_result)
 {
@@ -205,7 +205,8 @@ void session_finish(struct container *c, const struct combo *combo, struct resul
 
 void session_tell(struct session *s, const struct combo *combo)
 {
-    /* Relaxed stores: the supervisor reads them for progress, and after this process has died, which orders all. */
+    /* Relaxed stores: the supervisor reads them for progress, and after this process has died,
+     * which orders all. */
     atomic_store_explicit(&s->slot->bar, UINT32_MAX, memory_order_relaxed);
     atomic_store_explicit(&s->slot->symbol_idx, 0, memory_order_relaxed);
     atomic_store_explicit(&s->slot->combination, combo->combination, memory_order_relaxed);

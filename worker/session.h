@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a worker process holds for a whole run: the plane, the strategies made ready, the markets. Everything a
- * combination changes is in its container, which is made anew for each. */
+/* What a worker process holds for a whole run: the plane, the strategies made ready, the markets.
+ * Everything a combination changes is in its container, which is made anew for each. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,24 +33,26 @@ void session_fini(struct session *s);
 int session_market(struct session *s, const struct combo *combo, struct market **ret_market,
                    struct err *err) ADMF_MUST_CHECK;
 
-/* ---- containers by shape ---------------------------------------------------------------------- */
+/* ---- containers by shape -------------------------------------------------------------------- */
 
 enum container_shape {
-    SHAPE_FULL, /* strategy, risk_manager, broker, portfolio, performance_tracker */
+    SHAPE_FULL,    /* strategy, risk_manager, broker, portfolio, performance_tracker */
     SHAPE_MINIMAL, /* strategy: says every signal, to whoever subscribes */
-    SHAPE_LANE, /* strategy, portfolio, performance_tracker, uplink: risk and broker are shared elsewhere */
+    SHAPE_LANE,    /* strategy, portfolio, performance_tracker, uplink: risk and broker are shared
+                      elsewhere */
 };
 
 struct container_request {
     enum container_shape shape;
     const struct combo *combo;
     struct arena *arena;
-    const bool *details;   /* record cash and positions; NULL: no */
-    const void *uplink;    /* SHAPE_LANE: where signals go */
+    const bool *details; /* record cash and positions; NULL: no */
+    const void *uplink;  /* SHAPE_LANE: where signals go */
     uint32_t lane;
 };
 
-/* Creates, fills and initializes a container. On failure it is torn down already. -ENOMEM stays so. */
+/* Creates, fills and initializes a container. On failure it is torn down already. -ENOMEM stays so.
+ */
 int session_container(struct session *s, const struct container_request *request,
                       struct container **ret_container, struct err *err) ADMF_MUST_CHECK;
 

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INDICATOR_INPUTS_MAX 6
-#define INDICATOR_PARAMS_MAX 4
+#define INDICATOR_INPUTS_MAX  6
+#define INDICATOR_PARAMS_MAX  4
 #define INDICATOR_OUTPUTS_MAX 4
 
 enum indicator_class { CLASS_STATELESS, CLASS_ROLLING, CLASS_CUMULATIVE, CLASS_RECURSIVE };
@@ -32,8 +32,8 @@ struct indicator_call {
 struct indicator {
     const char *name;
     enum indicator_class cls;
-    unsigned series_args_n;  /* leading arguments that are series, chosen by the user */
-    const char *bar_inputs;  /* columns that are implied, e.g. "high low close"; "" for none */
+    unsigned series_args_n; /* leading arguments that are series, chosen by the user */
+    const char *bar_inputs; /* columns that are implied, e.g. "high low close"; "" for none */
     unsigned params_n;
     struct indicator_param params[INDICATOR_PARAMS_MAX];
     unsigned outputs_n;

@@ -80,7 +80,7 @@ static void mark_warm_up(const struct indicator_call *call)
     fill_nan(call->out, (uint32_t)call->param[0] - 1);
 }
 
-/* ---- running sums ---------------------------------------------------------------------------- */
+/* ---- running sums --------------------------------------------------------------------------- */
 
 /* What a window's total has seen since it was last added up afresh. */
 struct running {
@@ -152,7 +152,7 @@ int kernel_sma(const struct indicator_call *call)
     return running_means(call, call->param[0]);
 }
 
-/* ---- weighted -------------------------------------------------------------------------------- */
+/* ---- weighted ------------------------------------------------------------------------------- */
 
 /* Weights 1 .. n, the newest heaviest. A suffix that grows by one older row raises every weight in
  * it by one; in a prefix, row i has weight n less the rows since. */
@@ -192,7 +192,7 @@ int kernel_wma(const struct indicator_call *call)
     return 0;
 }
 
-/* ---- deviations ------------------------------------------------------------------------------ */
+/* ---- deviations ----------------------------------------------------------------------------- */
 
 /* out[t] = the total over rows t-n+1 .. start-1, which is what the window of t has before the
  * block. The rows whose slots lie past the end of the data still count towards the others. */
@@ -263,7 +263,7 @@ int kernel_stddev(const struct indicator_call *call)
     return 0;
 }
 
-/* ---- extremes -------------------------------------------------------------------------------- */
+/* ---- extremes ------------------------------------------------------------------------------- */
 
 /* The greater, or the first if the second is NaN: one instruction where the machine has one. */
 static inline double greater(double a, double b)

@@ -8,7 +8,7 @@
 #include "supervisor/cli/common.h"
 #include "supervisor/cli/rows.h"
 
-/* ---- list ------------------------------------------------------------------------------------ */
+/* ---- list ----------------------------------------------------------------------------------- */
 
 static json_t *symbol_json(const struct symbol_info *info)
 {
@@ -76,7 +76,7 @@ int cmd_data_list(const struct cli_args *args, struct err *err)
     return rc;
 }
 
-/* ---- info ------------------------------------------------------------------------------------ */
+/* ---- info ----------------------------------------------------------------------------------- */
 
 static int load(const struct cli_args *args, struct bars **ret_bars, struct symbol_info *ret_info,
                 struct err *err)
@@ -125,7 +125,7 @@ int cmd_data_info(const struct cli_args *args, struct err *err)
     return rc;
 }
 
-/* ---- export ---------------------------------------------------------------------------------- */
+/* ---- export --------------------------------------------------------------------------------- */
 
 static int write_bars(const struct bars *bars, struct rows *rows, struct cell *cells,
                       struct err *err)

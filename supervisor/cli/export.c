@@ -61,7 +61,7 @@ static int fixed_columns(struct export *e, const char *const *names, uint32_t n,
     return rc;
 }
 
-/* ---- combinations ---------------------------------------------------------------------------- */
+/* ---- combinations --------------------------------------------------------------------------- */
 
 static bool is_of_profile(const struct export *e, unsigned metric)
 {
@@ -153,7 +153,7 @@ static int export_combinations(struct export *e, struct err *err)
     return rc == 0 ? rows_finish(&e->rows, err) : rc;
 }
 
-/* ---- trades ---------------------------------------------------------------------------------- */
+/* ---- trades --------------------------------------------------------------------------------- */
 
 static int detail(struct export *e, uint64_t n, struct run_detail *ret_detail, struct err *err)
 {
@@ -242,7 +242,7 @@ static int export_trades(struct export *e, struct err *err)
     return rc == 0 ? rows_finish(&e->rows, err) : rc;
 }
 
-/* ---- equity ---------------------------------------------------------------------------------- */
+/* ---- equity --------------------------------------------------------------------------------- */
 
 static int equity_rows(struct export *e, const struct run_detail *d, struct err *err)
 {
@@ -301,7 +301,7 @@ static int export_equity(struct export *e, struct err *err)
     return rc;
 }
 
-/* ---- faults ---------------------------------------------------------------------------------- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 static const char *signal_name(int32_t number, char out[static 24])
 {
@@ -351,7 +351,7 @@ static int export_faults(struct export *e, struct err *err)
     return rc == 0 ? rows_finish(&e->rows, err) : rc;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
 typedef int (*export_fn)(struct export *e, struct err *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* admf plan: what a run would be. Bars are loaded for their number and columns; nothing is built. */
+/* admf plan: what a run would be. Bars are loaded for their number and columns; nothing is built.
+ */
 #include "supervisor/plan/plan.h"
 
 #include <stdlib.h>
@@ -37,8 +38,8 @@ static void estimate(struct job *job)
                               .series_symbol = job->series->symbol,
                               .series_key = (const char *const *)job->series->key};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    double rows = (double)range_rows_n(&job->range) /
-                  (job->config->each_symbol ? job->range.symbols_n : 1);
+    double rows =
+        (double)range_rows_n(&job->range) / (job->config->each_symbol ? job->range.symbols_n : 1);
     job->memory_bytes = plane_plan_bytes(&plan);
     job->workers = job->config->workers ? job->config->workers
                    : processors > 0     ? (uint32_t)processors

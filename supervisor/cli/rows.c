@@ -10,7 +10,7 @@
 #include "proto/units.h"
 #include "supervisor/cli/cli.h"
 
-/* ---- CSV ------------------------------------------------------------------------------------- */
+/* ---- CSV ------------------------------------------------------------------------------------ */
 
 /* RFC 4180. A spreadsheet takes a text that begins with = + - @ for a formula: such a text gets a
  * '. */
@@ -74,7 +74,7 @@ static int text_end(struct rows *rows, struct err *err)
 
 const struct rows_format rows_csv = {"csv", csv_begin, csv_add, text_end, NULL};
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ----------------------------------------------------------------------------------- */
 
 static void json_text(FILE *out, const char *text)
 {
@@ -157,7 +157,7 @@ static int jsonl_add(struct rows *rows, const struct cell *cells, struct err *er
 
 const struct rows_format rows_jsonl = {"jsonl", jsonl_begin, jsonl_add, text_end, NULL};
 
-/* ---- all formats ----------------------------------------------------------------------------- */
+/* ---- all formats ---------------------------------------------------------------------------- */
 
 static int find_format(const char *name, const struct rows_format **ret_format, struct err *err)
 {

@@ -30,7 +30,7 @@ struct job {
     uint64_t failures_n; /* printed so far */
 };
 
-/* ---- progress -------------------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------------------------- */
 
 static void print_progress(const struct job *job, const struct run_progress *p)
 {
@@ -72,7 +72,7 @@ static void end_line(struct job *job)
     job->has_line = false;
 }
 
-/* ---- talk ------------------------------------------------------------------------------ */
+/* ---- talk ----------------------------------------------------------------------------------- */
 
 /* One word for a shell: quoted where it needs it. */
 static void print_word(const char *word)
@@ -153,7 +153,7 @@ static void print_end(struct job *job)
     }
 }
 
-/* ---- data ------------------------------------------------------------------------------ */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 static json_t *parameters_json(const struct config *config, uint64_t combination)
 {
@@ -230,7 +230,7 @@ static int print_table(const struct job *job, struct err *err)
     return cli_finish_stdout(err);
 }
 
-/* ---- the command ----------------------------------------------------------------------- */
+/* ---- the command ---------------------------------------------------------------------------- */
 
 static int job_run(struct job *job, struct err *err)
 {

@@ -144,7 +144,7 @@ void config_resolved(const struct config *config, struct buf *out);
  * for the text. */
 void config_hash(const struct config *config, uint64_t ret_hash[2]);
 
-/* ---- the grid: combinations by number, never materialised ------------------------------------ */
+/* ---- the grid: combinations by number, never materialised ----------------------------------- */
 
 /* Number of combinations that run: those that `where` keeps. -ERANGE past CONFIG_COMBINATIONS_MAX
  * is found at load. Costs the product of the dims that `where` names, at most. */

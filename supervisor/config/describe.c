@@ -31,7 +31,7 @@
 #define ADMF_WORKER_INSTALLED "/usr/local/bin/admf-worker"
 #endif
 
-/* ---- the worker's answer --------------------------------------------------------------------- */
+/* ---- the worker's answer -------------------------------------------------------------------- */
 
 /* A child that says something and leaves. */
 struct child {
@@ -173,7 +173,7 @@ static int ask(const char *path, struct buf *out, struct err *err)
     return rc;
 }
 
-/* ---- fields ---------------------------------------------------------------------------------- */
+/* ---- fields --------------------------------------------------------------------------------- */
 
 /* What is being read, for messages; the first wrong field is kept. */
 struct parsing {
@@ -315,7 +315,7 @@ static void take_component(struct parsing *p, const json_t *v, struct describe_c
         take_text(p, rules, keys[i], out->rules[i], sizeof(out->rules[i]));
 }
 
-/* ---- the whole answer ------------------------------------------------------------------------ */
+/* ---- the whole answer ----------------------------------------------------------------------- */
 
 static int check_engine(const char *path, const json_t *root, struct err *err)
 {

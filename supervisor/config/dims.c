@@ -118,7 +118,7 @@ int grids_check_used(struct loader *l, const bool *grid_used)
     return 0;
 }
 
-/* ---- a strategy's dimensions ----------------------------------------------------------------- */
+/* ---- a strategy's dimensions ---------------------------------------------------------------- */
 
 static int add_dim(struct reading *r, const struct dim *d, const struct node *at)
 {

@@ -9,7 +9,7 @@
 #include "shm/expr.h"
 #include "supervisor/config/strategy.h"
 
-/* ---- where ----------------------------------------------------------------------------------- */
+/* ---- where ---------------------------------------------------------------------------------- */
 
 /* A name of the condition: a parameter, or another swept field. */
 struct where_name {
@@ -124,7 +124,7 @@ int grid_where_make(struct loader *l, struct config_strategy *s, const struct no
     return bind_where(l, s, w, at);
 }
 
-/* ---- digits ---------------------------------------------------------------------------------- */
+/* ---- digits --------------------------------------------------------------------------------- */
 
 static void apply_digit(const struct dim *d, uint64_t digit, struct combo *combo)
 {
@@ -170,7 +170,7 @@ const struct config_strategy *grid_strategy(const struct config *config, uint64_
     return &config->strategies[low];
 }
 
-/* ---- counting -------------------------------------------------------------------------------- */
+/* ---- counting ------------------------------------------------------------------------------- */
 
 static bool names_dim(const struct grid_where *w, const struct dim *d)
 {
@@ -241,7 +241,7 @@ uint64_t grid_count(const struct config *config)
     return n;
 }
 
-/* ---- numbering ------------------------------------------------------------------------------- */
+/* ---- numbering ------------------------------------------------------------------------------ */
 
 static int too_many(struct loader *l, bool is_counted, uint64_t n)
 {
@@ -313,7 +313,7 @@ int grid_prepare(struct loader *l)
     return rc;
 }
 
-/* ---- columns --------------------------------------------------------------------------------- */
+/* ---- columns -------------------------------------------------------------------------------- */
 
 /* Beyond COLUMNS_MAX names are counted and not written; the loader refuses such a file. */
 uint32_t grid_columns(const struct config *config,

@@ -7,7 +7,7 @@
 
 #include "supervisor/config/loader.h"
 
-/* ---- defaults -------------------------------------------------------------------------------- */
+/* ---- defaults ------------------------------------------------------------------------------- */
 
 static void defaults_native(struct config *c)
 {
@@ -68,7 +68,7 @@ int read_conventions(struct loader *l, const struct schema_row *row, const struc
     return value_choice(l, v, row, &conventions);
 }
 
-/* ---- keys with readers of their own ---------------------------------------------------------- */
+/* ---- keys with readers of their own --------------------------------------------------------- */
 
 int read_cost(struct loader *l, const struct schema_row *row, const struct node *v)
 {
@@ -146,7 +146,7 @@ int read_seed(struct loader *l, const struct schema_row *row, const struct node 
     return value_u64(v, row->path, &l->config->seed, l->err);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* What depends on several keys. */
 static int finish_metrics(struct loader *l)

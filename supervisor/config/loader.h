@@ -28,7 +28,7 @@ struct loader {
     struct err *err;
 };
 
-/* ---- single values (config/value.c) ---------------------------------------------------------- */
+/* ---- single values (config/value.c) --------------------------------------------------------- */
 
 /* `what` is the key as it is named to people. */
 int value_number(const struct node *v, const char *what, const struct number_rule *rule,
@@ -48,7 +48,7 @@ int rule_check(const struct node *v, const char *what, const struct number_rule 
 /* "0 to 0.5", "above 0, at most 1": for messages and the docs. Returns out. */
 const char *rule_text(const struct number_rule *rule, char *out, size_t out_bytes);
 
-/* ---- swept values (config/sweep.c) ----------------------------------------------------------- */
+/* ---- swept values (config/sweep.c) ---------------------------------------------------------- */
 
 bool sweep_is(const struct node *v); /* a list or a map */
 /* A list or {from, to, step} into n, values and the range of *ret_dim; the rest of it is left
@@ -60,7 +60,7 @@ int sweep_check(const struct node *v, const char *what, const struct number_rule
                 const struct dim *dim, struct err *err) ADMF_MUST_CHECK;
 void dim_fini(struct dim *dim);
 
-/* ---- keys with readers of their own ---------------------------------------------------------- */
+/* ---- keys with readers of their own --------------------------------------------------------- */
 
 int read_conventions(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_symbols(struct loader *l, const struct schema_row *row, const struct node *v);
@@ -99,7 +99,7 @@ int grid_where_make(struct loader *l, struct config_strategy *s,
                     const struct node *at) ADMF_MUST_CHECK;
 void grid_where_destroy(struct grid_where *where); /* accepts NULL */
 
-/* ---- names of parameter_grids (config/targets.c) --------------------------------------------- */
+/* ---- names of parameter_grids (config/targets.c) -------------------------------------------- */
 
 struct sweep_target {
     const char *name;

@@ -12,7 +12,7 @@
 #include "supervisor/config/loader.h"
 #include "supervisor/config/strategy.h"
 
-/* ---- scalars --------------------------------------------------------------------------------- */
+/* ---- scalars -------------------------------------------------------------------------------- */
 
 /* Words that YAML or this schema reads as something else than a text. */
 static bool is_word(const char *text)
@@ -119,7 +119,7 @@ static void put_bytes(struct buf *out, uint64_t bytes)
         buf_printf(out, "%" PRIu64, bytes);
 }
 
-/* ---- values of rows -------------------------------------------------------------------------- */
+/* ---- values of rows ------------------------------------------------------------------------- */
 
 static const void *field_of(const struct writing *w, const struct schema_row *row)
 {
@@ -202,7 +202,7 @@ static void write_row(const struct writing *w, const struct schema_row *row, con
         write_by_kind(w, row);
 }
 
-/* ---- rows with writers of their own ---------------------------------------------------------- */
+/* ---- rows with writers of their own --------------------------------------------------------- */
 
 void write_conventions(const struct writing *w, const struct schema_row *row)
 {
@@ -316,7 +316,7 @@ void write_grids(const struct writing *w, const struct schema_row *row)
         buf_puts(w->out, " {}\n");
 }
 
-/* ---- strategies ------------------------------------------------------------------------------ */
+/* ---- strategies ----------------------------------------------------------------------------- */
 
 static const struct dim *own_dim(const struct config_strategy *s, uint32_t param_idx)
 {
@@ -406,7 +406,7 @@ void write_strategies(const struct writing *w, const struct schema_row *row)
         put_strategy(w, &w->config->strategies[i]);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static bool is_written(const struct writing *w, const struct schema_row *row)
 {

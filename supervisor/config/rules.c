@@ -15,7 +15,7 @@ char *rule_of(struct strategy_spec *spec, unsigned i)
     return texts[i];
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static bool is_identifier(const char *name)
 {
@@ -79,7 +79,7 @@ bool rules_use(const struct reading *r, const char *name)
     return false;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------- */
+/* ---- rules ---------------------------------------------------------------------------------- */
 
 int rules_error(const struct node *v, const char *what, const struct err *inner, struct err *err)
 {

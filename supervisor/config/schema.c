@@ -9,7 +9,7 @@
 #include "proto/units.h"
 #include "supervisor/config/loader.h"
 
-/* ---- values of choices ----------------------------------------------------------------------- */
+/* ---- values of choices ---------------------------------------------------------------------- */
 
 const struct choice choices_type[] = {{"backtest", RUN_BACKTEST, false},
                                       {"optimization", RUN_OPTIMIZATION, false},
@@ -70,7 +70,7 @@ const struct choice choices_driver[] = {
 const struct choice choices_dtype[] = {{"f64", 0, false}, {"f32", CHOICE_ABSENT, false}, {0}};
 const struct choice choices_method[] = {{"grid", 0, false}, {"random", CHOICE_ABSENT, false}, {0}};
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 #define CONFIG(member)                                                                             \
     .place = PLACE_CONFIG, .offset = offsetof(struct config, member),                              \
@@ -614,7 +614,7 @@ const struct schema_row schema_table[] = {
 };
 const size_t schema_table_n = sizeof(schema_table) / sizeof(schema_table[0]);
 
-/* ---- rows by name ---------------------------------------------------------------------------- */
+/* ---- rows by name --------------------------------------------------------------------------- */
 
 const struct schema_row *schema_find(const char *prefix, const char *key)
 {
@@ -683,7 +683,7 @@ int schema_absent(struct loader *l, const struct node *at, const char *what)
         what);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void *field_of(struct loader *l, const struct schema_row *row)
 {
@@ -822,7 +822,7 @@ int schema_check_keys(struct loader *l, const char *prefix, const struct node *m
     return walk_map(l, prefix, map, false);
 }
 
-/* ---- names and docs -------------------------------------------------------------------------- */
+/* ---- names and docs ------------------------------------------------------------------------- */
 
 const char *choice_name(const struct choice *choices, int value)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- type and name --------------------------------------------------------------------------- */
+/* ---- type and name -------------------------------------------------------------------------- */
 
 static int unknown_type(struct reading *r, const struct node *v)
 {
@@ -76,7 +76,7 @@ static int read_name(struct reading *r)
     return rc;
 }
 
-/* ---- overrides ------------------------------------------------------------------------------- */
+/* ---- overrides ------------------------------------------------------------------------------ */
 
 /* risk_config and execution_config over the file's risk and execution, key by key. */
 static int read_overrides(struct reading *r)
@@ -95,7 +95,7 @@ static int read_overrides(struct reading *r)
     return rc;
 }
 
-/* ---- parameters ------------------------------------------------------------------------------ */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 int reading_param(const struct reading *r, const char *name)
 {
@@ -215,7 +215,7 @@ static int read_params(struct reading *r)
     return rc;
 }
 
-/* ---- one entry, all entries ------------------------------------------------------------------ */
+/* ---- one entry, all entries ----------------------------------------------------------------- */
 
 static int read_parts(struct reading *r, bool *grid_used)
 {

@@ -24,7 +24,7 @@ int reading_param(const struct reading *r, const char *name);
 /* What a parameter may be. */
 struct number_rule reading_rule(const struct reading *r, uint32_t param_idx);
 
-/* ---- rules and their names (config/rules.c) -------------------------------------------------- */
+/* ---- rules and their names (config/rules.c) ------------------------------------------------- */
 
 /* The text of rule i in a spec, and its key. */
 char *rule_of(struct strategy_spec *spec, unsigned i);
@@ -38,7 +38,7 @@ bool rules_use(const struct reading *r, const char *name);
 /* Refuses names that are no identifiers or mean something else. */
 int rules_check_param(const struct reading *r, const struct node *key) ADMF_MUST_CHECK;
 
-/* ---- dimensions (config/dims.c) -------------------------------------------------------------- */
+/* ---- dimensions (config/dims.c) ------------------------------------------------------------- */
 
 /* Grids, symbols, exits and own parameters, in this order, into s->dims. grid_used[i] is set for
  * each grid that the strategy takes. */

@@ -25,7 +25,7 @@ void dim_fini(struct dim *dim)
     dim->values = NULL;
 }
 
-/* ---- lists ----------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 struct ranked {
     double value;
@@ -100,7 +100,7 @@ static int read_list(const struct node *v, const char *what, const struct number
     return 0;
 }
 
-/* ---- ranges ---------------------------------------------------------------------------------- */
+/* ---- ranges --------------------------------------------------------------------------------- */
 
 static int check_range_keys(const struct node *v, const char *what, struct err *err)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <yaml.h>
 
-/* ---- arena ----------------------------------------------------------------------------------- */
+/* ---- arena ---------------------------------------------------------------------------------- */
 
 #define ARENA_BLOCK_BYTES (64u << 10)
 
@@ -52,7 +52,7 @@ void tree_fini(struct tree *tree)
     *tree = (struct tree){0};
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------------------- */
 
 const struct node *node_get(const struct node *map, const char *key)
 {
@@ -107,7 +107,7 @@ int node_error(const struct node *node, struct err *err, const char *fmt, ...)
     return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", name, node->line, node->column, text);
 }
 
-/* ---- bytes, before libyaml sees them --------------------------------------------------------- */
+/* ---- bytes, before libyaml sees them -------------------------------------------------------- */
 
 struct place {
     uint32_t line, column;
@@ -198,7 +198,7 @@ static int check_bytes(const struct yaml_source *s, struct err *err)
     return rc;
 }
 
-/* ---- libyaml's errors, reworded -------------------------------------------------------------- */
+/* ---- libyaml's errors, reworded ------------------------------------------------------------- */
 
 static const struct {
     const char *problem, *text;
@@ -256,7 +256,7 @@ static int yaml_error(const struct yaml_source *s, const yaml_parser_t *p, struc
     return source_error(s, at, err, text);
 }
 
-/* ---- building -------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------- */
 
 struct builder {
     struct tree *tree;
@@ -497,7 +497,7 @@ int yaml_parse(struct tree *tree, const struct yaml_source *source, struct node 
     return 0;
 }
 
-/* ---- --set ----------------------------------------------------------------------------------- */
+/* ---- --set ---------------------------------------------------------------------------------- */
 
 /* Where a part of the path leads. */
 struct step {

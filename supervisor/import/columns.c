@@ -37,7 +37,7 @@ void csv_note(struct csv_report *report, const char *fmt, ...)
     va_end(args);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 char csv_separator(const char *header, size_t n_bytes)
 {
@@ -106,7 +106,7 @@ int csv_split(const char *line, size_t n_bytes, char separator, struct csv_field
     return -1;
 }
 
-/* ---- headers --------------------------------------------------------------------------------- */
+/* ---- headers -------------------------------------------------------------------------------- */
 
 static bool field_is(const struct csv_field *f, const char *name)
 {

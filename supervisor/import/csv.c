@@ -69,7 +69,7 @@ const char *csv_fault_name(enum csv_fault fault)
     return fault < CSV_FAULT_N ? names[fault] : "?";
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static int refill(struct reading *r, struct err *err)
 {
@@ -126,7 +126,7 @@ static int line_next(struct reading *r, struct line *line, struct err *err)
     }
 }
 
-/* ---- faults ---------------------------------------------------------------------------------- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 static void quote_field(const char *at, size_t n_bytes, char *out, size_t out_bytes)
 {
@@ -203,7 +203,7 @@ static int check_bytes(struct reading *r, const struct line *line, struct err *e
     return 0;
 }
 
-/* ---- times ----------------------------------------------------------------------------------- */
+/* ---- times ---------------------------------------------------------------------------------- */
 
 /* A whole decimal number, with a fraction of nanounits behind it. */
 struct decimal {
@@ -337,7 +337,7 @@ static int row_order(struct reading *r, struct err *err)
     return 0;
 }
 
-/* ---- prices ---------------------------------------------------------------------------------- */
+/* ---- prices --------------------------------------------------------------------------------- */
 
 static const struct csv_field *field_of(const struct reading *r, enum csv_role role)
 {
@@ -390,7 +390,7 @@ static int row_prices(struct reading *r, struct err *err)
     return 0;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static int row_split(struct reading *r, const struct line *line, struct err *err)
 {
@@ -478,7 +478,7 @@ static int rows_read(struct reading *r, struct err *err)
     return rc == CSV_E_END ? 0 : rc;
 }
 
-/* ---- header ---------------------------------------------------------------------------------- */
+/* ---- header --------------------------------------------------------------------------------- */
 
 static int header_bytes(struct reading *r, struct line *line, struct err *err)
 {
@@ -529,7 +529,7 @@ static int header_read(struct reading *r, struct err *err)
     return csv_columns_read(r->fields, n, where, &r->columns, r->report, err);
 }
 
-/* ---- the whole file -------------------------------------------------------------------------- */
+/* ---- the whole file ------------------------------------------------------------------------- */
 
 static int compare_i64(const void *a, const void *b)
 {

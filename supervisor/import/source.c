@@ -129,7 +129,7 @@ void source_close(struct source *source)
     free(source);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static int broken(const struct source *s, const char *what, struct err *err)
 {

@@ -19,7 +19,7 @@
 #define PLAN_NESTED_MAX        100000
 #define SHARING_CONTAINERS_MAX 1000000 /* shared containers of one kind */
 
-/* ---- series: each unique key of the whole parameter space, once ------------------------------ */
+/* ---- series: each unique key of the whole parameter space, once ----------------------------- */
 
 struct series_plan {
     uint32_t n;

@@ -10,7 +10,7 @@
 #include "proto/units.h"
 #include "supervisor/import/csv.h"
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading -------------------------------------------------------------------------------- */
 
 static int check_hash(const struct config_symbol *symbol, const uint64_t found[2],
                       const uint64_t *wanted, struct err *err)
@@ -71,7 +71,7 @@ static int load_all(struct range *range, const struct config *c, struct store *s
     return 0;
 }
 
-/* ---- cutting --------------------------------------------------------------------------------- */
+/* ---- cutting -------------------------------------------------------------------------------- */
 
 /* Rows of one symbol: [begin, end) are taken, those from `first` on are the range. */
 struct cut {
@@ -203,7 +203,7 @@ void range_fini(struct range *range)
     *range = (struct range){0};
 }
 
-/* ---- what follows from it --------------------------------------------------------------------- */
+/* ---- what follows from it ------------------------------------------------------------------- */
 
 uint64_t range_rows_n(const struct range *range)
 {

@@ -11,18 +11,18 @@
 
 struct range {
     uint32_t symbols_n;
-    struct bars *bars[SPEC_SYMBOLS_MAX];      /* whole symbols; owned */
-    struct bars cut[SPEC_SYMBOLS_MAX];        /* views into them: the range with its warm-up */
-    uint32_t warm_up_rows[SPEC_SYMBOLS_MAX];  /* of the view; the range begins behind them */
-    uint32_t first_row[SPEC_SYMBOLS_MAX];     /* of the whole symbol: the first in the range */
+    struct bars *bars[SPEC_SYMBOLS_MAX];     /* whole symbols; owned */
+    struct bars cut[SPEC_SYMBOLS_MAX];       /* views into them: the range with its warm-up */
+    uint32_t warm_up_rows[SPEC_SYMBOLS_MAX]; /* of the view; the range begins behind them */
+    uint32_t first_row[SPEC_SYMBOLS_MAX];    /* of the whole symbol: the first in the range */
     uint64_t symbol_hash[SPEC_SYMBOLS_MAX][2];
-    uint64_t data_hash[2];                    /* over names, hashes and the rows taken */
-    const double **extra;                     /* columns of the views; owned */
+    uint64_t data_hash[2]; /* over names, hashes and the rows taken */
+    const double **extra;  /* columns of the views; owned */
 };
 
-/* Bars come from the file that data.csv names, else from the store by name. `hashes`, where given, are the
- * bars that an older run used: by hash from the store, else the file, which must still be the same. `store` may
- * be NULL where data.csv names every symbol. */
+/* Bars come from the file that data.csv names, else from the store by name. `hashes`, where given,
+ * are the bars that an older run used: by hash from the store, else the file, which must still be
+ * the same. `store` may be NULL where data.csv names every symbol. */
 int range_load(const struct config *config, struct store *store, const uint64_t (*hashes)[2],
                struct range *ret_range, struct err *err) ADMF_MUST_CHECK;
 void range_fini(struct range *range); /* accepts zeroed memory */
@@ -30,7 +30,7 @@ void range_fini(struct range *range); /* accepts zeroed memory */
 /* Rows of all symbols without their warm-up. */
 uint64_t range_rows_n(const struct range *range);
 /* Steps of the merged clock: distinct times within the range. 0, or ERR_SYSTEM without memory. */
-int range_steps_n(const struct range *range, uint64_t *ret_steps_n, struct err *err)
-    ADMF_MUST_CHECK;
+int range_steps_n(const struct range *range, uint64_t *ret_steps_n,
+                  struct err *err) ADMF_MUST_CHECK;
 /* As many series of these bars as half of the machine's memory holds. */
 uint32_t range_series_most(const struct range *range);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run works on: the bars of its range, every series computed once, all sealed in one plane. */
+/* What a run works on: the bars of its range, every series computed once, all sealed in one plane.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct load {
     struct plane_builder *builder;
 };
 
-/* ---- series ---------------------------------------------------------------------------- */
+/* ---- series --------------------------------------------------------------------------------- */
 
 /* Series that are computed already, found by key within one symbol. */
 struct finder {
@@ -128,7 +129,7 @@ static int compute_series(struct load *l, struct err *err)
     return r;
 }
 
-/* ---- the plane ------------------------------------------------------------------------- */
+/* ---- the plane ------------------------------------------------------------------------------ */
 
 static int count_steps(struct run_data *data, struct err *err)
 {

@@ -19,7 +19,7 @@ struct detailed {
     bool has_last_trade;
 };
 
-/* ---- what the worker says -------------------------------------------------------------- */
+/* ---- what the worker says ------------------------------------------------------------------- */
 
 static bool are_trades_sound(const struct run_detail *d, const struct detail_trades *t)
 {
@@ -95,7 +95,7 @@ static bool detail_on_frame(struct pool *p, struct worker_ref *w, const struct m
     return false;
 }
 
-/* ---- asking ---------------------------------------------------------------------------- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static int lost(const struct pool *p, uint64_t combination, struct err *err)
 {
@@ -135,7 +135,7 @@ static int ask(struct detailed *x, struct err *err)
     return pool_dismiss(p, err);
 }
 
-/* ---- checking -------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------- */
 
 static int compare_result(const struct result *now, const struct result *stored, struct err *err)
 {

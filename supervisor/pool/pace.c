@@ -65,7 +65,7 @@ static bool pace_on_frame(struct pool *p, struct worker_ref *w, const struct msg
     return w->is_reaped; /* what the dead sent for a step that goes on without them */
 }
 
-/* ---- staff ----------------------------------------------------------------------------- */
+/* ---- staff ---------------------------------------------------------------------------------- */
 
 static bool is_coming(const struct worker_ref *w)
 {
@@ -112,7 +112,7 @@ static int staff(struct pace *c, struct err *err)
     }
 }
 
-/* ---- opening a wave -------------------------------------------------------------------- */
+/* ---- opening a wave ------------------------------------------------------------------------- */
 
 static struct worker_ref *pick_for_retry(struct pace *c)
 {
@@ -196,7 +196,7 @@ static uint32_t assign_lanes(struct pace *c)
     return n;
 }
 
-/* ---- waiting for all ------------------------------------------------------------------- */
+/* ---- waiting for all ------------------------------------------------------------------------ */
 
 static void condemn_laggard(struct pace *c, struct worker_ref *w)
 {
@@ -254,7 +254,7 @@ static int collect(struct pace *c, bool (*is_ready)(const struct worker_ref *w),
     }
 }
 
-/* ---- one step -------------------------------------------------------------------------- */
+/* ---- one step ------------------------------------------------------------------------------- */
 
 static uint32_t in_wave_n(const struct pace *c)
 {
@@ -408,7 +408,7 @@ static void gather_signals(struct pace *c, uint32_t step)
     }
 }
 
-/* ---- orders and fills ------------------------------------------------------------------ */
+/* ---- orders and fills ----------------------------------------------------------------------- */
 
 /* Those of one worker: a contiguous part, as fills come in lane order. */
 static struct fills fills_of(const struct worker_ref *w, const struct fills *all, uint32_t *at)
@@ -513,7 +513,7 @@ static int walk(struct pace *c)
     return r;
 }
 
-/* ---- waves ----------------------------------------------------------------------------- */
+/* ---- waves ---------------------------------------------------------------------------------- */
 
 /* Everyone who still is in it goes, without blame. */
 static void abandon_wave(struct pace *c)

@@ -28,7 +28,7 @@
 #define SPAWN_FAILURES_MAX 8
 #define DIR_PREFIX         "admf-run-"
 
-/* ---- the private directory ------------------------------------------------------------- */
+/* ---- the private directory ------------------------------------------------------------------ */
 
 static void dir_empty(int dir_fd)
 {
@@ -107,7 +107,7 @@ static void dir_remove(struct pool *p)
         close(p->dir_fd);
 }
 
-/* ---- signals --------------------------------------------------------------------------- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /* Both are asked for even where they were ignored (a shell's background job): who sends one means
  * it. */
@@ -159,7 +159,7 @@ bool pool_is_stopping(const struct pool *p)
     return p->stop_signal != 0;
 }
 
-/* ---- life of a pool -------------------------------------------------------------------- */
+/* ---- life of a pool ------------------------------------------------------------------------- */
 
 static int spec_make(struct pool *p, const struct run_record *record, struct err *err)
 {
@@ -286,7 +286,7 @@ uint32_t pool_alive_n(const struct pool *p)
     return n;
 }
 
-/* ---- starting -------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------- */
 
 bool pool_may_spawn(const struct pool *p, int64_t now_ns)
 {
@@ -356,7 +356,7 @@ int pool_start(struct pool *p, uint32_t idx, enum worker_role role, struct err *
     return 0;
 }
 
-/* ---- talking and ending ---------------------------------------------------------------- */
+/* ---- talking and ending --------------------------------------------------------------------- */
 
 bool pool_send(struct pool *p, struct worker_ref *w)
 {

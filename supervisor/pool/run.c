@@ -35,7 +35,7 @@ struct job {
     struct run_summary *summary;
 };
 
-/* ---- how many workers ------------------------------------------------------------------ */
+/* ---- how many workers ----------------------------------------------------------------------- */
 
 static uint32_t processors_n(void)
 {
@@ -73,7 +73,7 @@ static int workers_of(const struct config *c, const struct run_options *options,
     return 0;
 }
 
-/* ---- the record ------------------------------------------------------------------------ */
+/* ---- the record ----------------------------------------------------------------------------- */
 
 static int refuse_resume(const struct run_record *record, const char *what, enum err_kind kind,
                          struct err *err)
@@ -164,7 +164,7 @@ static int keep_csv(const struct job *job, struct err *err)
     return 0;
 }
 
-/* ---- the work -------------------------------------------------------------------------- */
+/* ---- the work ------------------------------------------------------------------------------- */
 
 static int count_stored(void *ctx, const struct result *result)
 {

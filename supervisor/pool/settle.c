@@ -62,7 +62,7 @@ static void obituary_write(struct pool *p, struct worker_ref *w, int wait_status
     *ret_o = o;
 }
 
-/* ---- one failed attempt ---------------------------------------------------------------- */
+/* ---- one failed attempt --------------------------------------------------------------------- */
 
 /* Where a combination was, as a person counts: bars from the range's first, as trades do. */
 struct place {
@@ -155,7 +155,7 @@ void pool_attempt_failed(struct pool *p, const struct attempt *a)
         p->is_out_of_memory = true;
 }
 
-/* ---- a dead worker's work -------------------------------------------------------------- */
+/* ---- a dead worker's work ------------------------------------------------------------------- */
 
 static bool has_unfinished(struct worker_ref *w, uint64_t combination)
 {

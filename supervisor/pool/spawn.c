@@ -45,7 +45,7 @@ static int spawn_fds_open(struct spawn_fds *fds)
     return 0;
 }
 
-/* ---- in the child ---------------------------------------------------------------------- */
+/* ---- in the child --------------------------------------------------------------------------- */
 
 static void child_fail(int error_fd)
 {
@@ -117,7 +117,7 @@ static void child_exec(const struct spawn_request *rq, const struct spawn_fds *f
     child_fail(SPAWN_ERROR_FD);
 }
 
-/* ---- in the supervisor ----------------------------------------------------------------- */
+/* ---- in the supervisor ---------------------------------------------------------------------- */
 
 static bool is_passing(int error)
 {

@@ -18,7 +18,7 @@
 #define EARLY_DEATHS_MAX  3
 #define EARLY_KILLS_MAX   1000 /* by SIGKILL from outside */
 
-/* ---- frames of every worker's life ----------------------------------------------------- */
+/* ---- frames of every worker's life ---------------------------------------------------------- */
 
 static void on_hello(struct pool *p, struct worker_ref *w, struct reader *body)
 {
@@ -76,7 +76,7 @@ static void on_refuse(struct pool *p, struct worker_ref *w, struct reader *body)
     pool_condemn(p, w, STATUS_PROTOCOL, "worker refuses: %s", text);
 }
 
-/* ---- results --------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static bool is_result_sound(const struct result *r)
 {
@@ -171,7 +171,7 @@ static void on_frame(struct pool *p, struct worker_ref *w, const struct msg_head
                      worker_state_name(w->state));
 }
 
-/* ---- receiving and burying ------------------------------------------------------------- */
+/* ---- receiving and burying ------------------------------------------------------------------ */
 
 static void receive(struct pool *p, struct worker_ref *w, int timeout_ms)
 {
@@ -227,7 +227,7 @@ bool pool_reap(struct pool *p, struct worker_ref *w)
     return true;
 }
 
-/* ---- deadlines ------------------------------------------------------------------------- */
+/* ---- deadlines ------------------------------------------------------------------------------ */
 
 static bool is_past_time_limit(struct pool *p, struct worker_ref *w, int64_t now,
                                uint64_t *ret_combination)
@@ -280,7 +280,7 @@ void pool_bury_condemned(struct pool *p)
     }
 }
 
-/* ---- the turn -------------------------------------------------------------------------- */
+/* ---- the turn ------------------------------------------------------------------------------- */
 
 static void poll_events(struct pool *p, int timeout_ms)
 {

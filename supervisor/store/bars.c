@@ -12,7 +12,7 @@
 #include "supervisor/store/bars_heap.h"
 #include "supervisor/store/internal.h"
 
-/* ---- symbols --------------------------------------------------------------------------------- */
+/* ---- symbols -------------------------------------------------------------------------------- */
 
 static void symbol_encode(struct buf *b, const struct symbol_info *info)
 {
@@ -55,7 +55,7 @@ static int symbol_of(struct store_op *op, const MDB_val *key, const MDB_val *val
     return what ? store_damaged(op->s, TREE_SYMBOLS, key, what, err) : 0;
 }
 
-/* ---- headers and columns --------------------------------------------------------------------- */
+/* ---- headers and columns -------------------------------------------------------------------- */
 
 static void header_encode(struct buf *b, const struct bars *bars)
 {
@@ -198,7 +198,7 @@ int bars_check(struct store_op *op, const uint64_t hash[2], struct err *err)
     return rc;
 }
 
-/* ---- putting --------------------------------------------------------------------------------- */
+/* ---- putting -------------------------------------------------------------------------------- */
 
 struct put {
     const struct bars *bars;
@@ -249,7 +249,7 @@ int store_put_bars(struct store *s, const struct bars *bars, const char *source,
     return store_do(s, STORE_WRITE, put_bars_op, &put, err);
 }
 
-/* ---- getting --------------------------------------------------------------------------------- */
+/* ---- getting -------------------------------------------------------------------------------- */
 
 struct get {
     const char *name;

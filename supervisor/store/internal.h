@@ -62,7 +62,7 @@ struct store {
 
 const char *tree_name(enum tree tree);
 
-/* ---- keys and values (value.c) --------------------------------------------------------------- */
+/* ---- keys and values (value.c) -------------------------------------------------------------- */
 
 struct key {
     enum tree tree;
@@ -89,7 +89,7 @@ const char *value_check(const MDB_val *key, const MDB_val *value, enum value_kin
 /* The kind that an envelope claims; 0 where there is no envelope. */
 unsigned value_kind_of(const MDB_val *value);
 
-/* ---- transactions (txn.c) -------------------------------------------------------------------- */
+/* ---- transactions (txn.c) ------------------------------------------------------------------- */
 
 /* Positive results of an operation; handled by store_do. */
 enum { STORE_E_MAP_FULL = 1, STORE_E_NOT_FOUND = 2 };
@@ -125,8 +125,8 @@ int op_cursor(struct store_op *op, enum tree tree, struct err *err) ADMF_MUST_CH
 int op_step(struct store_op *op, MDB_val *key, MDB_val *value, MDB_cursor_op step,
             struct err *err) ADMF_MUST_CHECK;
 
-/* A walk over keys that begin with prefix; fn gets each value unchecked. Keys must ascend, and a walk
- * over a whole tree must meet as many as the tree counts. */
+/* A walk over keys that begin with prefix; fn gets each value unchecked. Keys must ascend, and a
+ * walk over a whole tree must meet as many as the tree counts. */
 typedef int (*op_value_fn)(struct store_op *op, const MDB_val *key, const MDB_val *value, void *ctx,
                            struct err *err);
 int op_walk(struct store_op *op, const struct key *prefix, op_value_fn fn, void *ctx,
@@ -143,7 +143,7 @@ int store_mdb_err(const struct store *s, int rc, const char *what, struct err *e
 int store_guarded(struct store *s, int (*fn)(struct store *s, struct err *err),
                   struct err *err) ADMF_MUST_CHECK;
 
-/* ---- the first look (look.c) ----------------------------------------------------------------- */
+/* ---- the first look (look.c) ---------------------------------------------------------------- */
 
 /* Opens env on dir; the trees too (made where is_create). Fills s->env and s->dbi. */
 int store_env_open(struct store *s, bool is_create, struct err *err) ADMF_MUST_CHECK;
@@ -152,11 +152,11 @@ void store_env_close(struct store *s);
  */
 int store_look(const char *dir, enum store_mode mode, struct err *err) ADMF_MUST_CHECK;
 
-/* ---- the writer's lock (lock.c) -------------------------------------------------------------- */
+/* ---- the writer's lock (lock.c) ------------------------------------------------------------- */
 
 int store_lock(const char *dir, int *ret_fd, struct err *err) ADMF_MUST_CHECK;
 
-/* ---- decoders that verify uses too ----------------------------------------------------------- */
+/* ---- decoders that verify uses too ---------------------------------------------------------- */
 
 int symbol_decode(struct reader *r, struct symbol_info *ret_info) ADMF_MUST_CHECK;
 int run_decode(struct reader *r, struct run_record *ret_run) ADMF_MUST_CHECK;

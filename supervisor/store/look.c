@@ -28,7 +28,7 @@
 #define META_BYTES       152
 #define LMDB_MAGIC       0xBEEFC0DEu
 
-/* ---- the environment ------------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------ */
 
 static uint64_t map_bytes_for(const char *dir)
 {
@@ -171,7 +171,7 @@ void store_env_close(struct store *s)
         s->env = NULL; /* a damaged one that cannot be closed ends with the process */
 }
 
-/* ---- meta pages ------------------------------------------------------------------------------ */
+/* ---- meta pages ----------------------------------------------------------------------------- */
 
 struct meta {
     uint32_t magic, version, psize;
@@ -256,7 +256,7 @@ static int file_look(const char *dir, int fd, struct err *err)
     return what ? file_err(dir, what, err) : 0;
 }
 
-/* ---- in the child ---------------------------------------------------------------------------- */
+/* ---- in the child --------------------------------------------------------------------------- */
 
 struct look {
     const char *dir;

@@ -10,7 +10,7 @@
 
 #define WALK_ENDED 3 /* the caller's function has seen enough */
 
-/* ---- faults' codec --------------------------------------------------------------------------- */
+/* ---- faults' codec -------------------------------------------------------------------------- */
 
 static void fault_encode(struct buf *b, const struct fault *fault)
 {
@@ -45,7 +45,7 @@ int fault_decode(struct reader *r, struct fault *ret_fault)
     return 0;
 }
 
-/* ---- putting --------------------------------------------------------------------------------- */
+/* ---- putting -------------------------------------------------------------------------------- */
 
 struct put {
     const char *run_id;
@@ -129,7 +129,7 @@ int store_put_results(struct store *s, const char *run_id, const struct result *
     return store_do(s, STORE_WRITE, put_op, &put, err);
 }
 
-/* ---- walking --------------------------------------------------------------------------------- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 struct each {
     const char *run_id;
@@ -239,7 +239,7 @@ int store_each_fault(struct store *s, const char *run_id, fault_fn fn, void *ctx
     return rc == WALK_ENDED ? 0 : rc;
 }
 
-/* ---- one ------------------------------------------------------------------------------------- */
+/* ---- one ------------------------------------------------------------------------------------ */
 
 struct get {
     const char *run_id;
@@ -272,7 +272,7 @@ int store_get_result(struct store *s, const char *run_id, uint64_t combination,
     return rc;
 }
 
-/* ---- the digest ------------------------------------------------------------------------------ */
+/* ---- the digest ----------------------------------------------------------------------------- */
 
 static uint64_t le64(uint64_t v)
 {

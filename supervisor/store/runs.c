@@ -18,7 +18,7 @@ void run_record_fini(struct run_record *run)
     run->config = NULL;
 }
 
-/* ---- codec ----------------------------------------------------------------------------------- */
+/* ---- codec ---------------------------------------------------------------------------------- */
 
 static void run_encode(struct buf *b, const struct run_record *run)
 {
@@ -112,7 +112,7 @@ static int put_run(struct store_op *op, const struct run_record *run, struct err
     return op_put(op, &key, KIND_RUN, err);
 }
 
-/* ---- creating -------------------------------------------------------------------------------- */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 static int64_t now_ns(void)
 {
@@ -216,7 +216,7 @@ int store_run_update(struct store *s, const struct run_record *run, struct err *
     return store_do(s, STORE_WRITE, update_op, &run, err);
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 struct find {
     const char *id;
@@ -294,7 +294,7 @@ int store_run_get(struct store *s, const char *id, struct run_record *ret_run, s
     return 0;
 }
 
-/* ---- walking --------------------------------------------------------------------------------- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 struct each_run {
     run_fn fn;

@@ -102,7 +102,7 @@ void store_close(struct store *s)
     free(s);
 }
 
-/* ---- counts ---------------------------------------------------------------------------------- */
+/* ---- counts --------------------------------------------------------------------------------- */
 
 static int count_of(struct store_op *op, enum tree tree, uint64_t *ret_n, struct err *err)
 {

@@ -29,7 +29,7 @@ int store_open(const char *dir, enum store_mode mode, struct store **ret_store,
                struct err *err) ADMF_MUST_CHECK;
 void store_close(struct store *s); /* accepts NULL */
 
-/* ---- bars, kept by content ------------------------------------------------------------------- */
+/* ---- bars, kept by content ------------------------------------------------------------------ */
 
 struct symbol_info {
     char name[SPEC_NAME_BYTES];
@@ -55,7 +55,7 @@ void bars_free(struct bars *bars); /* heap bars of store_get_bars and csv_read; 
 typedef int (*symbol_fn)(void *ctx, const struct symbol_info *info); /* non-zero ends the walk */
 int store_each_symbol(struct store *s, symbol_fn fn, void *ctx, struct err *err) ADMF_MUST_CHECK;
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 enum run_state { RUN_STATE_RUNNING, RUN_STATE_DONE, RUN_STATE_INTERRUPTED };
 
@@ -90,7 +90,7 @@ typedef int (*run_fn)(void *ctx, const struct run_record *run);
 int store_each_run(struct store *s, run_fn fn, void *ctx,
                    struct err *err) ADMF_MUST_CHECK; /* oldest first */
 
-/* ---- results and faults ---------------------------------------------------------------------- */
+/* ---- results and faults --------------------------------------------------------------------- */
 
 struct fault {
     uint64_t combination;
@@ -124,7 +124,7 @@ int store_get_result(struct store *s, const char *run_id, uint64_t combination,
 int store_digest(struct store *s, const char *run_id, char ret_hex[static 33],
                  struct err *err) ADMF_MUST_CHECK;
 
-/* ---- the store itself ------------------------------------------------------------------------ */
+/* ---- the store itself ----------------------------------------------------------------------- */
 
 struct store_info {
     uint64_t file_bytes, map_bytes, symbols_n, bars_rows_n, runs_n, results_n, faults_n;

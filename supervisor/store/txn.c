@@ -16,7 +16,7 @@
 
 #include "supervisor/store/internal.h"
 
-/* ---- the guard ------------------------------------------------------------------------------- */
+/* ---- the guard ------------------------------------------------------------------------------ */
 
 static _Thread_local sigjmp_buf *guard_jump;
 static struct sigaction previous_segv, previous_bus;
@@ -88,7 +88,7 @@ int store_guarded(struct store *s, int (*fn)(struct store *s, struct err *err), 
     return rc;
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 int store_damaged(const struct store *s, enum tree tree, const MDB_val *key, const char *what,
                   struct err *err)
@@ -135,7 +135,7 @@ int store_mdb_err(const struct store *s, int rc, const char *what, struct err *e
     }
 }
 
-/* ---- transactions ---------------------------------------------------------------------------- */
+/* ---- transactions --------------------------------------------------------------------------- */
 
 static int txn_begin(struct store *s, unsigned flags, MDB_txn **ret_txn, struct err *err)
 {
@@ -254,7 +254,7 @@ int store_do(struct store *s, enum store_mode mode, store_op_fn fn, void *ctx, s
     return rc;
 }
 
-/* ---- what operations are made of ------------------------------------------------------------- */
+/* ---- what operations are made of ------------------------------------------------------------ */
 
 static MDB_val val_of_key(const struct key *key)
 {

@@ -17,7 +17,7 @@ const char *tree_name(enum tree tree)
     return tree < TREE_N ? names[tree] : "?";
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static void key_add(struct key *key, const void *bytes, size_t n_bytes)
 {
@@ -134,7 +134,7 @@ const char *key_text(enum tree tree, const MDB_val *key, char out[static STORE_K
     return out;
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static uint64_t value_hash(const void *key, size_t key_bytes, const void *payload, size_t n_bytes)
 {

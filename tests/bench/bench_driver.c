@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a bar-step costs: the reference driver in a full container, against a plain inlined loop over the same
- * signals with the same accounting. Prints one JSON object a line; numbers are medians with best and worst.
+/* What a bar-step costs: the reference driver in a full container, against a plain inlined loop
+ * over the same signals with the same accounting. Prints one JSON object a line; numbers are
+ * medians with best and worst.
  *
  *     bench_driver [BARS [COMBINATIONS [RUNS]]] */
 #include <inttypes.h>
@@ -16,8 +17,8 @@
 #include "worker/session.h"
 
 #define FAST_PERIOD 10
-#define COMMISSION 0.0005
-#define SLIPPAGE 0.0002
+#define COMMISSION  0.0005
+#define SLIPPAGE    0.0002
 
 struct bench {
     uint32_t bars_n, combos_n, runs_n;
@@ -75,7 +76,7 @@ static void bench_init(struct bench *b)
     walk(b);
 }
 
-/* ---- the engine ------------------------------------------------------------------------------- */
+/* ---- the engine ----------------------------------------------------------------------------- */
 
 static double slow_period(uint32_t i)
 {
@@ -91,8 +92,11 @@ static void combo_fill(struct combo *c, uint32_t i)
         .execution = {.commission_frac = COMMISSION, .slippage_frac = SLIPPAGE},
         .risk = {.max_position_size = INFINITY, .commission_frac = NAN},
         .exits = {.stop_loss = NAN, .take_profit = NAN},
-        .portfolio = {.direction = DIRECTION_LONG, .sizing_value = 1, .initial_capital = 100000,
-                      .leverage = 1, .lot = 1},
+        .portfolio = {.direction = DIRECTION_LONG,
+                      .sizing_value = 1,
+                      .initial_capital = 100000,
+                      .leverage = 1,
+                      .lot = 1},
         .params_n = 2,
         .params = {FAST_PERIOD, slow_period(i)},
     };
@@ -183,8 +187,7 @@ static void run_engine(struct bench *b, struct session *s)
         struct result result;
         struct err err;
         combo_fill(&combo, i);
-        const struct container_request q = {
-            .shape = SHAPE_FULL, .combo = &combo, .arena = &arena};
+        const struct container_request q = {.shape = SHAPE_FULL, .combo = &combo, .arena = &arena};
         if (session_container(s, &q, &c, &err) < 0 || session_market(s, &combo, &market, &err) < 0)
             die("container", &err);
         container_start(c);
@@ -196,7 +199,7 @@ static void run_engine(struct bench *b, struct session *s)
     arena_fini(&arena);
 }
 
-/* ---- the plain twin: one inlined loop, series from the plane, equity kept and its drawdown ------ */
+/* ---- the plain twin: one inlined loop, series from the plane, equity kept and its drawdown -- */
 
 static void run_plain(struct bench *b, struct session *s)
 {
@@ -233,7 +236,7 @@ static void run_plain(struct bench *b, struct session *s)
     free(equity);
 }
 
-/* ---- timing ----------------------------------------------------------------------------------- */
+/* ---- timing --------------------------------------------------------------------------------- */
 
 static int compare_f64(const void *a, const void *b)
 {

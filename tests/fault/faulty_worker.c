@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker with one more strategy, `fault`, that misbehaves on a chosen bar of chosen combinations: what the fault
- * tests put in the place of admf-worker ($ADMF_WORKER). Until then it holds like buy_and_hold. */
+/* A worker with one more strategy, `fault`, that misbehaves on a chosen bar of chosen combinations:
+ * what the fault tests put in the place of admf-worker ($ADMF_WORKER). Until then it holds like
+ * buy_and_hold. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,7 +17,7 @@
 #define ADMF_SOURCE "."
 #endif
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* A whole file; NULL where there is none. To be freed. */
 static char *read_file(const char *path, size_t *ret_n_bytes)
@@ -63,7 +63,7 @@ static void drop_dir(char *dir)
     free(dir);
 }
 
-/* ---- bad configurations ---------------------------------------------------------------------- */
+/* ---- bad configurations --------------------------------------------------------------------- */
 
 /* The file's first line says what is expected: `# expect LINE:COLUMN: fragment`. */
 static void check_bad_file(const char *dir, const char *name)
@@ -164,7 +164,7 @@ Test(config, a_symbol_list_has_a_limit)
     cr_expect(strstr(err.text, "more than 256 symbols") != NULL, "%s", err.text);
 }
 
-/* ---- the seed's example ---------------------------------------------------------------------- */
+/* ---- the seed's example --------------------------------------------------------------------- */
 
 /* The YAML block under "### Input Configuration" of the seed, with a `data` key before it. */
 static char *seed_example(void)
@@ -209,7 +209,7 @@ Test(config, the_seeds_example_is_eight_combinations)
     free(text);
 }
 
-/* ---- defaults and conventions ---------------------------------------------------------------- */
+/* ---- defaults and conventions --------------------------------------------------------------- */
 
 Test(config, native_defaults_are_as_documented)
 {
@@ -292,7 +292,7 @@ Test(config, the_objectives_sense_gives_its_direction)
     }
 }
 
-/* ---- sections -------------------------------------------------------------------------------- */
+/* ---- sections ------------------------------------------------------------------------------- */
 
 Test(config, risk_config_and_execution_config_override_key_by_key)
 {
@@ -413,7 +413,7 @@ Test(config, rules_load_without_a_worker)
     config_destroy(c);
 }
 
-/* ---- --set ----------------------------------------------------------------------------------- */
+/* ---- --set ---------------------------------------------------------------------------------- */
 
 Test(config, set_replaces_and_creates_values)
 {
@@ -462,7 +462,7 @@ Test(config, set_errors_name_the_set)
     }
 }
 
-/* ---- the resolved configuration -------------------------------------------------------------- */
+/* ---- the resolved configuration ------------------------------------------------------------- */
 
 static const char *const round_trips[] = {
     FIXTURE_BASE,
@@ -556,7 +556,7 @@ Test(config, the_hash_follows_results_and_nothing_else)
     }
 }
 
-/* ---- every row of the schema ----------------------------------------------------------------- */
+/* ---- every row of the schema ---------------------------------------------------------------- */
 
 /* "strategies[].name" as a --set of the first strategy. */
 static void row_set(const struct schema_row *row, const char *value, char out[static 256])
@@ -670,7 +670,7 @@ Test(config, every_name_of_parameter_grids_reaches_its_field)
     }
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 Test(config, destroy_takes_null)
 {

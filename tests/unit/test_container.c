@@ -418,8 +418,7 @@ Test(bus, names_every_event)
     cr_expect_str_eq(bus_event_name(EVENT_N), "?");
 }
 
-/* ---- registry
- * ------------------------------------------------------------------------------------ */
+/* ---- registry ------------------------------------------------------------------------------- */
 
 /* name, kind, first protocol: a type that is not listed here fails a test, and so does one too
  * many. */
@@ -530,8 +529,7 @@ Test(registry, names_protocols_and_capabilities)
     cr_expect_not(component_implements(&type_a, PROTOCOL_N));
 }
 
-/* ---- named strategies
- * ----------------------------------------------------------------------------- */
+/* ---- named strategies ----------------------------------------------------------------------- */
 
 static struct expr_env defaults_of(const struct component_type *t, const char **names,
                                    double *values)

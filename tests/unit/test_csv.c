@@ -67,7 +67,7 @@ static int64_t iso(const char *text)
     return ns;
 }
 
-/* ---- bad rows -------------------------------------------------------------------------------- */
+/* ---- bad rows ------------------------------------------------------------------------------- */
 
 #define HEAD "timestamp,open,high,low,close,volume,x\n"
 #define GOOD "2024-01-02,10,12,9,11,100,1\n"
@@ -237,7 +237,7 @@ Test(csv, nul_bytes_and_endless_lines_are_bad_rows)
     bars_free(bars);
 }
 
-/* ---- bad files ------------------------------------------------------------------------------- */
+/* ---- bad files ------------------------------------------------------------------------------ */
 
 static const struct {
     const char *what;
@@ -293,7 +293,7 @@ Test(csv, files_that_are_not_there_are_no_input)
     cr_assert_not_null(strstr(err.text, "directory"));
 }
 
-/* ---- what is accepted ------------------------------------------------------------------------ */
+/* ---- what is accepted ----------------------------------------------------------------------- */
 
 static const struct {
     const char *what, *text;
@@ -387,7 +387,7 @@ Test(csv, gaps_are_counted)
     bars_free(bars);
 }
 
-/* ---- zones ----------------------------------------------------------------------------------- */
+/* ---- zones ---------------------------------------------------------------------------------- */
 
 static bool has_zones(void)
 {
@@ -450,7 +450,7 @@ Test(csv, unknown_zones_are_a_usage_error)
     }
 }
 
-/* ---- compression ----------------------------------------------------------------------------- */
+/* ---- compression ---------------------------------------------------------------------------- */
 
 static char *many_rows(size_t *ret_bytes)
 {
@@ -521,7 +521,7 @@ Test(csv, gzip_and_zstandard_are_known_by_their_first_bytes)
     free(text);
 }
 
-/* ---- properties ------------------------------------------------------------------------------ */
+/* ---- properties ----------------------------------------------------------------------------- */
 
 static uint64_t state = 0x9e3779b97f4a7c15u;
 

@@ -24,8 +24,7 @@
 #define TRADES_MAX  1024
 #define DAY_NS      INT64_C(86400000000000)
 
-/* ---- bars
- * ----------------------------------------------------------------------------------------- */
+/* ---- bars ----------------------------------------------------------------------------------- */
 
 struct column_set {
     int64_t time_ns[BARS_MAX];
@@ -66,8 +65,7 @@ static void walk(struct column_set *c, uint32_t rows_n, uint64_t seed, unsigned 
     }
 }
 
-/* ---- a session over them
- * -------------------------------------------------------------------------- */
+/* ---- a session over them -------------------------------------------------------------------- */
 
 struct desk {
     const struct column_set *columns[SYMBOLS_MAX];
@@ -230,8 +228,7 @@ static void desk_close(struct desk *d)
     arena_fini(&d->arena);
 }
 
-/* ---- what came of a combination
- * ------------------------------------------------------------------- */
+/* ---- what came of a combination ------------------------------------------------------------- */
 
 struct outcome {
     struct result result;
@@ -308,8 +305,7 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
     return true;
 }
 
-/* ---- strategies and combinations
- * ------------------------------------------------------------------ */
+/* ---- strategies and combinations ------------------------------------------------------------ */
 
 static struct strategy_spec *new_specs(uint32_t n)
 {
@@ -347,8 +343,7 @@ static struct combo new_combo(uint64_t number)
     };
 }
 
-/* ---- against an independent loop
- * ------------------------------------------------------------------ */
+/* ---- against an independent loop ------------------------------------------------------------ */
 
 #define COST 0.0005
 #define SLIP 0.0002
@@ -474,8 +469,7 @@ Test(engine, sma_cross_equals_a_naive_loop)
     desk_close(&d);
 }
 
-/* ---- a desk with every strategy
- * -------------------------------------------------------------------- */
+/* ---- a desk with every strategy ------------------------------------------------------------- */
 
 #define EVERY_N 8
 
@@ -609,8 +603,7 @@ Test(engine, one_symbol_of_many_gives_what_it_gives_alone)
     desk_close(&alone);
 }
 
-/* ---- when a strategy may begin
- * -------------------------------------------------------------------- */
+/* ---- when a strategy may begin -------------------------------------------------------------- */
 
 static struct outcome *run_rule(uint32_t first_row, uint8_t first_signal)
 {
@@ -658,8 +651,7 @@ Test(engine, rules_act_from_the_first_bar_or_one_bar_after_their_series_are_defi
     }
 }
 
-/* ---- both sides at once, and the end
- * -------------------------------------------------------------- */
+/* ---- both sides at once, and the end -------------------------------------------------------- */
 
 static struct outcome *run_rules(const struct strategy_spec *rules, struct combo combo)
 {
@@ -715,8 +707,7 @@ Test(engine, equity_of_the_last_bar_knows_what_closing_at_the_end_cost)
     free(closed);
 }
 
-/* ---- refusals
- * --------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------- */
 
 Test(engine, parameters_that_the_strategy_refuses_are_invalid_and_say_why)
 {
@@ -757,8 +748,7 @@ Test(engine, parameters_that_the_strategy_refuses_are_invalid_and_say_why)
     desk_close(&d);
 }
 
-/* ---- bankruptcy
- * ------------------------------------------------------------------------------------- */
+/* ---- bankruptcy ----------------------------------------------------------------------------- */
 
 Test(engine, an_account_without_equity_ends_at_that_close_and_stays_at_nothing)
 {
@@ -811,8 +801,7 @@ Test(engine, a_range_of_one_bar_runs)
     desk_close(&d);
 }
 
-/* ---- shared risk and execution
- * ----------------------------------------------------------------------- */
+/* ---- shared risk and execution -------------------------------------------------------------- */
 
 #define WAVE_FILLS_MAX 4096
 

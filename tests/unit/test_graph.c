@@ -250,7 +250,7 @@ Test(graph, a_cleared_graph_gives_the_same_again)
     graph_destroy(graph);
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------ */
+/* ---- evaluation ----------------------------------------------------------------------------- */
 
 static uint32_t random_state = 1;
 
@@ -443,7 +443,7 @@ Test(graph, wide_and_long_rules_evaluate)
     frame_fini(&r->frame);
 }
 
-/* ---- random rules ---------------------------------------------------------------------------- */
+/* ---- random rules --------------------------------------------------------------------------- */
 
 struct text {
     char at[4096];

@@ -213,7 +213,7 @@ Test(grid, lists_are_shared_and_not_copied_for_each_strategy)
     free(text);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 static void check_limit(const char *text, const char *fragment)
 {

@@ -16,7 +16,7 @@
 
 #define ROWS_MAX 700u
 
-/* ---- plain twins ----------------------------------------------------------------------------- */
+/* ---- plain twins ---------------------------------------------------------------------------- */
 
 struct twin_call {
     uint32_t rows_n;
@@ -344,7 +344,7 @@ Test(indicator, every_row_of_the_table_has_a_twin_and_says_what_it_is)
     cr_expect_null(indicator_find("dema"));
 }
 
-/* ---- hostile input --------------------------------------------------------------------------- */
+/* ---- hostile input -------------------------------------------------------------------------- */
 
 static uint32_t random_state = 7;
 
@@ -596,7 +596,7 @@ Test(indicator, a_long_series_stays_accurate)
     frame_fini(&f);
 }
 
-/* ---- TA-Lib's vectors ------------------------------------------------------------------------ */
+/* ---- TA-Lib's vectors ----------------------------------------------------------------------- */
 
 /* A CSV of numbers with a header line; column c of row t is cell[t * columns_n + c]. */
 struct table {

@@ -91,7 +91,7 @@ static bool is_near(double got, double expected, double tolerance)
     return fabs(got - expected) <= tolerance * fabs(expected);
 }
 
-/* ---- golden: backtesting.py ---- */
+/* ---- golden: backtesting.py ----------------------------------------------------------------- */
 
 static const struct {
     const char *key;
@@ -277,7 +277,7 @@ Test(metrics, backtesting_py_profile_reports_what_backtesting_py_reports)
     cr_expect_gt(cases_n, 0, "%s holds no case", root);
 }
 
-/* ---- native ---- */
+/* ---- native --------------------------------------------------------------------------------- */
 
 Test(metrics, native_ratios_rest_on_daily_returns)
 {
@@ -468,7 +468,7 @@ Test(metrics, a_trade_that_loses_everything_makes_the_geometric_mean_zero)
     free(run);
 }
 
-/* ---- what backtesting.py guesses from the times ---- */
+/* ---- what backtesting.py guesses from the times --------------------------------------------- */
 
 static double volatility_of(struct run *run)
 {
@@ -518,7 +518,7 @@ Test(metrics, backtesting_py_weeks_end_on_sunday)
     free(run);
 }
 
-/* ---- degenerate runs ---- */
+/* ---- degenerate runs ------------------------------------------------------------------------ */
 
 static void expect_nan(const struct run *run, const enum metric *metrics, size_t n,
                        const char *what)

@@ -39,7 +39,7 @@ static void work_ready(struct work *w)
     cr_assert_eq(work_init(w, config, &err), 0);
 }
 
-/* ---- work ------------------------------------------------------------------------------ */
+/* ---- work ----------------------------------------------------------------------------------- */
 
 TestSuite(work, .init = set_up, .fini = tear_down);
 
@@ -150,7 +150,7 @@ Test(batch, finds_its_own_in_any_order_and_no_others)
     batch_ref_fini(&b);
 }
 
-/* ---- states ---------------------------------------------------------------------------- */
+/* ---- states --------------------------------------------------------------------------------- */
 
 Test(worker_ref, moves_along_its_diagram_alone)
 {
@@ -187,7 +187,7 @@ Test(worker_ref, moves_along_its_diagram_alone)
         }
 }
 
-/* ---- faults ---------------------------------------------------------------------------- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 TestSuite(attempt, .init = set_up, .fini = tear_down);
 
@@ -290,7 +290,7 @@ Test(attempt, kills_from_outside_are_borne_longer_but_not_for_ever)
     bench_free(b);
 }
 
-/* ---- the best -------------------------------------------------------------------------- */
+/* ---- the best ------------------------------------------------------------------------------- */
 
 TestSuite(ledger, .init = set_up, .fini = tear_down);
 
@@ -330,7 +330,7 @@ Test(ledger, ranks_by_the_objective_and_by_number_where_equal)
     }
 }
 
-/* ---- data ------------------------------------------------------------------------------ */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 /* A file of n daily bars; its name goes into `path`. */
 static void write_csv(char path[static 64], int bars_n)
@@ -380,7 +380,8 @@ Test(run_data, cuts_the_range_and_keeps_the_warm_up_before_it)
         cr_assert_eq(data.steps_n, rows[i].steps_n, "%s", rows[i].range);
         cr_assert_eq(data.first_step, rows[i].first_step, "%s", rows[i].range);
         cr_assert_eq(data.range.first_row[0], rows[i].first_row, "%s", rows[i].range);
-        cr_assert(memcmp(before, data.range.data_hash, sizeof before) != 0, "the range is in the hash");
+        cr_assert(memcmp(before, data.range.data_hash, sizeof before) != 0,
+                  "the range is in the hash");
         memcpy(before, data.range.data_hash, sizeof before);
         run_data_fini(&data);
     }

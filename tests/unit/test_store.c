@@ -17,7 +17,7 @@
 
 #include "supervisor/store/internal.h"
 
-/* ---- a store for each test ------------------------------------------------------------------- */
+/* ---- a store for each test ------------------------------------------------------------------ */
 
 static char dir[256];
 
@@ -68,7 +68,7 @@ static uint64_t rnd(void)
     return rnd_state ^= rnd_state << 17;
 }
 
-/* ---- bars ------------------------------------------------------------------------------------ */
+/* ---- bars ----------------------------------------------------------------------------------- */
 
 #define ROWS_MAX 40000
 
@@ -157,7 +157,7 @@ Test(store, suggests_a_symbol_for_a_misspelt_one)
     store_close(s);
 }
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 static struct run_record make_run(struct store *s, uint64_t numbers_n)
 {
@@ -236,7 +236,7 @@ Test(store, updates_a_run_and_refuses_one_that_is_not_there)
     store_close(s);
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static struct result make_result(uint64_t combination)
 {
@@ -378,7 +378,7 @@ Test(store, digest_depends_on_results_alone)
     store_close(s);
 }
 
-/* ---- processes ------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------ */
 
 Test(store, second_writer_is_told_the_pid_of_the_first_and_readers_work)
 {
@@ -505,7 +505,7 @@ Test(store, map_grows_by_itself_and_readers_follow)
     store_close(s);
 }
 
-/* ---- the directory --------------------------------------------------------------------------- */
+/* ---- the directory -------------------------------------------------------------------------- */
 
 Test(store, is_private_and_made_with_its_parents)
 {
@@ -606,7 +606,7 @@ Test(store, refuses_a_format_that_it_does_not_know)
     expect_damaged("a newer format");
 }
 
-/* ---- damage ---------------------------------------------------------------------------------- */
+/* ---- damage --------------------------------------------------------------------------------- */
 
 static char run_id[RUN_ID_BYTES], digest_of_run[33];
 

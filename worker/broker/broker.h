@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Execution: how orders that were placed at the close of one bar meet the next one.
  *
- * The rules (design.md, "What a bar does"): the open comes before the rest of the bar, so a stop or target that
- * the open has already passed fills at it, then market orders fill at it in the order in which they were placed;
- * only then can the bar's range touch what still stands. Stop and target in one range: by `same_bar`.
- * Market and stop fills slip against the trader; a target is a limit and fills at its price or better. */
+ * The rules (design.md, "What a bar does"): the open comes before the rest of the bar, so a stop or
+ * target that the open has already passed fills at it, then market orders fill at it in the order
+ * in which they were placed; only then can the bar's range touch what still stands. Stop and target
+ * in one range: by `same_bar`. Market and stop fills slip against the trader; a target is a limit
+ * and fills at its price or better. */
 #pragma once
 
 #include <stdint.h>
@@ -15,8 +16,8 @@
 #include "worker/market.h"
 #include "worker/portfolio/account.h"
 
-/* Everything that one account's orders need to meet a bar. `emit` is called for each fill in order, and must
- * apply it to the account before it returns. */
+/* Everything that one account's orders need to meet a bar. `emit` is called for each fill in order,
+ * and must apply it to the account before it returns. */
 struct execution {
     const struct execution_cfg *cfg;
     const struct market *market;
@@ -36,8 +37,8 @@ static inline bool execution_is_idle(const struct execution *x)
 {
     return x->book->n == 0 && x->account->exits_n == 0;
 }
-/* First step in [from, steps_n) at which a waiting order, stop or target of this account meets a bar that
- * fills it; UINT32_MAX if none. */
+/* First step in [from, steps_n) at which a waiting order, stop or target of this account meets a
+ * bar that fills it; UINT32_MAX if none. */
 uint32_t execution_next_fill(const struct execution *x, uint32_t from);
 
 /* The fill that closes a position at `px` before slippage. */

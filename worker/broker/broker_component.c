@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The broker component of a full container: keeps the orders that wait and lets them meet each bar. */
+/* The broker component of a full container: keeps the orders that wait and lets them meet each bar.
+ */
 #include <errno.h>
 
 #include "worker/broker/order_book.h"
@@ -18,8 +19,8 @@ static void broker_emit(void *ctx, const struct fill *fill)
     bus_publish(b->bus, EVENT_FILL, fill);
 }
 
-static int broker_configure(void *self, const struct combo *combo,
-                            const struct strategy_spec *spec, struct err *err)
+static int broker_configure(void *self, const struct combo *combo, const struct strategy_spec *spec,
+                            struct err *err)
 {
     ((struct broker_state *)self)->execution.cfg = &combo->execution;
     return 0;
@@ -59,8 +60,9 @@ static void broker_on_order(void *self, const void *event)
 static int broker_subscribe(void *self, struct bus *bus)
 {
     int r = bus_subscribe(bus, EVENT_BAR, RANK_MATCH, (struct bus_handler){broker_on_bar, self, 0});
-    return r ? r : bus_subscribe(bus, EVENT_ORDER, RANK_MATCH,
-                                 (struct bus_handler){broker_on_order, self, 0});
+    return r ? r
+             : bus_subscribe(bus, EVENT_ORDER, RANK_MATCH,
+                             (struct bus_handler){broker_on_order, self, 0});
 }
 
 static void broker_finish(void *self, uint32_t last_step)

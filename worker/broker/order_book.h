@@ -7,7 +7,8 @@
 #include "proto/err.h"
 #include "worker/arena.h"
 
-/* A market order for the next open. The size of an entry is found when it fills, from what it costs then. */
+/* A market order for the next open. The size of an entry is found when it fills, from what it costs
+ * then. */
 struct order {
     uint32_t target_portfolio;
     uint16_t symbol_idx;
@@ -34,8 +35,8 @@ struct order_book {
 };
 
 /* 0 or -ENOMEM. */
-int order_book_init(struct order_book *book, struct arena *arena, uint32_t symbols_n)
-    ADMF_MUST_CHECK;
+int order_book_init(struct order_book *book, struct arena *arena,
+                    uint32_t symbols_n) ADMF_MUST_CHECK;
 /* Places an order; one that stands for the same symbol and intent is replaced. */
 void order_book_place(struct order_book *book, const struct order *order);
 void order_book_drop(struct order_book *book, uint32_t i); /* keeps the order of the others */

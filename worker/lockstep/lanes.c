@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Lanes: the containers of one worker in a lockstep wave, one step at a time. Strategy, portfolio and performance
- * tracker are here; risk and execution are shared containers in the service worker.
+/* Lanes: the containers of one worker in a lockstep wave, one step at a time. Strategy, portfolio
+ * and performance tracker are here; risk and execution are shared containers in the service worker.
  *
- * A step: fills that were routed here for it are applied, then each container sees its bar, in lane order; the
- * signals of all leave in one message, if there are any; then the worker arrives at the barrier. */
+ * A step: fills that were routed here for it are applied, then each container sees its bar, in lane
+ * order; the signals of all leave in one message, if there are any; then the worker arrives at the
+ * barrier. */
 #include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -15,7 +16,8 @@
 #include "worker/serve.h"
 
 #define SEND_TIMEOUT_MS 60000
-#define WAIT_NS (INT64_C(60) * NS_PER_S) /* a wait is only a slice: the supervisor's death ends the worker */
+#define WAIT_NS                                                                                    \
+    (INT64_C(60) * NS_PER_S) /* a wait is only a slice: the supervisor's death ends the worker */
 
 struct lane {
     const struct combo *combo;
@@ -86,7 +88,7 @@ static int wave_open(struct wave *v)
     return channel_send(v->w->channel, SEND_TIMEOUT_MS);
 }
 
-/* ---- fills ----------------------------------------------------------------------------------- */
+/* ---- fills ---------------------------------------------------------------------------------- */
 
 /* A fill is input: it must name a lane of this worker and make sense for its account. */
 static bool fill_fits(const struct lane *l, const struct fill *f)
@@ -136,7 +138,7 @@ static int receive_fills(struct wave *v)
     return r;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
 static void lane_step(struct wave *v, struct lane *l, uint32_t plane_step)
 {
@@ -214,7 +216,7 @@ static int wave_walk(struct wave *v)
     return r;
 }
 
-/* ---- end ------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------ */
 
 static void lane_close(struct wave *v, struct lane *l)
 {

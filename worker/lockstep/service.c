@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The service worker of a lockstep run: hosts the shared risk and execution containers of a wave.
  *
- * ORDERS brings the signals of a step in lane order. Each goes to the risk container that serves its portfolio;
- * orders go on to the execution container that serves it; then each execution container lets its portfolios'
- * orders meet the next bar. The fills go back in one message, in lane order, with the next step at which a
- * standing order will meet its bar: until then, and while no signals come, the service need not be asked. */
+ * ORDERS brings the signals of a step in lane order. Each goes to the risk container that serves
+ * its portfolio; orders go on to the execution container that serves it; then each execution
+ * container lets its portfolios' orders meet the next bar. The fills go back in one message, in
+ * lane order, with the next step at which a standing order will meet its bar: until then, and while
+ * no signals come, the service need not be asked. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ struct service {
     bool is_short_of_memory;
 };
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 struct lane_emit {
     struct service *s;
@@ -90,7 +91,8 @@ static int lane_open(struct service *s, const struct batch *batch, uint32_t i, s
     return lane_memory(s, l);
 }
 
-/* An order of a risk container goes to the execution container of its portfolio: the pipeline of the plan. */
+/* An order of a risk container goes to the execution container of its portfolio: the pipeline of
+ * the plan. */
 static void forward_order(void *self, const void *event)
 {
     const struct service *s = self;
@@ -165,7 +167,7 @@ static void service_close(struct service *s)
     arena_fini(&s->arena);
 }
 
-/* ---- a step ----------------------------------------------------------------------------------- */
+/* ---- a step --------------------------------------------------------------------------------- */
 
 /* A signal is input: its portfolio, symbol, bar and price must be what this side knows. */
 static bool signal_fits(const struct service *s, const struct signal *g, uint32_t plane_step)
@@ -194,10 +196,12 @@ static int take_signals(struct service *s, const struct signals *in)
 static int compare_fills(const void *a, const void *b)
 {
     const struct fill *x = a, *y = b;
-    return (x->target_portfolio > y->target_portfolio) - (x->target_portfolio < y->target_portfolio);
+    return (x->target_portfolio > y->target_portfolio) -
+           (x->target_portfolio < y->target_portfolio);
 }
 
-/* Execution containers fill one after another; the message is in lane order, and keeps each portfolio's own. */
+/* Execution containers fill one after another; the message is in lane order, and keeps each
+ * portfolio's own. */
 static void sort_fills(struct service *s)
 {
     if (s->execution_n < 2)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared side of a lockstep wave: every portfolio that shared containers serve, as they see it. */
+/* The shared side of a lockstep wave: every portfolio that shared containers serve, as they see it.
+ */
 #pragma once
 
 #include "worker/broker/broker.h"
 #include "worker/risk/risk.h"
 #include "worker/session.h"
 
-/* One target portfolio: its orders, and a mirror of its account that the same fills keep equal to the
- * original. */
+/* One target portfolio: its orders, and a mirror of its account that the same fills keep equal to
+ * the original. */
 struct shared_lane {
     const struct combo *combo;
     const struct market *market;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The components of shared containers: one risk manager, one broker, each for all portfolios whose configuration
- * hashes to theirs. They decide and fill by the same functions as those of a full container. */
+/* The components of shared containers: one risk manager, one broker, each for all portfolios whose
+ * configuration hashes to theirs. They decide and fill by the same functions as those of a full
+ * container. */
 #include "worker/builtin.h"
 #include "worker/container.h"
 #include "worker/lockstep/shared.h"
@@ -21,7 +22,7 @@ static int shared_initialize(void *self, struct container *c, struct err *err)
     return 0;
 }
 
-/* ---- risk -------------------------------------------------------------------------------------- */
+/* ---- risk ----------------------------------------------------------------------------------- */
 
 static unsigned shared_decide(void *self, const struct account *account,
                               const struct signal *signal, struct order ret_orders[static 2])
@@ -36,8 +37,8 @@ static void shared_on_signal(void *self, const void *event)
     const struct shared_state *s = self;
     const struct signal *signal = event;
     struct order order[RISK_ORDERS_MAX];
-    unsigned n = shared_decide(self, &s->lanes->lane[signal->target_portfolio].account, signal,
-                               order);
+    unsigned n =
+        shared_decide(self, &s->lanes->lane[signal->target_portfolio].account, signal, order);
     for (unsigned i = 0; i < n; i++)
         bus_publish(s->bus, EVENT_ORDER, &order[i]);
 }
@@ -59,7 +60,7 @@ const struct component_type type_shared_risk_manager = {
     .risk_manager = &(const struct risk_manager){shared_decide},
 };
 
-/* ---- execution --------------------------------------------------------------------------------- */
+/* ---- execution ------------------------------------------------------------------------------ */
 
 static void shared_on_order(void *self, const void *event)
 {
@@ -74,9 +75,8 @@ static void shared_on_order(void *self, const void *event)
 static void mark_before(struct shared_lane *lane, uint32_t step)
 {
     for (uint32_t i = 0; i < lane->market->symbols_n; i++) {
-        int32_t row = step > lane->market->first_step
-                          ? market_last_row(lane->market, i, step - 1)
-                          : -1;
+        int32_t row =
+            step > lane->market->first_step ? market_last_row(lane->market, i, step - 1) : -1;
         if (row >= 0)
             lane->account.mark_px[i] = lane->market->symbol[i]->bars.close[row];
     }
@@ -127,8 +127,9 @@ static void shared_on_bar(void *self, const void *event)
 static int shared_broker_subscribe(void *self, struct bus *bus)
 {
     int r = bus_subscribe(bus, EVENT_BAR, RANK_MATCH, (struct bus_handler){shared_on_bar, self, 0});
-    return r ? r : bus_subscribe(bus, EVENT_ORDER, RANK_MATCH,
-                                 (struct bus_handler){shared_on_order, self, 0});
+    return r ? r
+             : bus_subscribe(bus, EVENT_ORDER, RANK_MATCH,
+                             (struct bus_handler){shared_on_order, self, 0});
 }
 
 static void shared_finish(void *self, uint32_t last_step)

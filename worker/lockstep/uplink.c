@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The uplink component: stands in a lane's container where the risk manager would, and queues signals for the
- * shared one in another process. */
+/* The uplink component: stands in a lane's container where the risk manager would, and queues
+ * signals for the shared one in another process. */
 #include "worker/lockstep/uplink.h"
 
 #include <assert.h>

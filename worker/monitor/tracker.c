@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The performance tracker: records equity at each close and every trade, and measures them at the end.
- * The service "details" (a bool) makes it record cash and positions as well. */
+/* The performance tracker: records equity at each close and every trade, and measures them at the
+ * end. The service "details" (a bool) makes it record cash and positions as well. */
 #include "worker/monitor/tracker.h"
 
 #include <errno.h>
@@ -191,12 +191,14 @@ static void tracker_measure(void *self, struct result *ret_result)
 
 static int tracker_subscribe(void *self, struct bus *bus)
 {
-    int r = bus_subscribe(bus, EVENT_BAR, RANK_RECORD, (struct bus_handler){tracker_on_bar, self, 0});
+    int r =
+        bus_subscribe(bus, EVENT_BAR, RANK_RECORD, (struct bus_handler){tracker_on_bar, self, 0});
     if (r == 0)
         r = bus_subscribe(bus, EVENT_FILL, RANK_RECORD,
                           (struct bus_handler){tracker_on_fill, self, 0});
-    return r ? r : bus_subscribe(bus, EVENT_TRADE, RANK_RECORD,
-                                 (struct bus_handler){tracker_on_trade, self, 0});
+    return r ? r
+             : bus_subscribe(bus, EVENT_TRADE, RANK_RECORD,
+                             (struct bus_handler){tracker_on_trade, self, 0});
 }
 
 struct tracker_record tracker_record(const void *self)
@@ -215,7 +217,8 @@ struct tracker_record tracker_record(const void *self)
 const struct component_type type_performance_tracker = {
     .name = "performance_tracker",
     .kind = "monitor",
-    .what = "Records equity at each close and every trade, and measures them by the metric profile.",
+    .what =
+        "Records equity at each close and every trade, and measures them by the metric profile.",
     .capabilities = 1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS | 1 << CAPABILITY_RESET |
                     1 << CAPABILITY_MONITORING,
     .state_bytes = sizeof(struct tracker_state),

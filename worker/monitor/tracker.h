@@ -7,11 +7,11 @@
 #include "proto/trade.h"
 
 struct tracker_record {
-    uint32_t bars_n;       /* of the range */
-    double *equity;  /* [bars_n] */
-    double *cash;    /* [bars_n]; NULL unless details were asked for */
-    double *position; /* [bars_n][symbols_n]; NULL likewise */
-    uint32_t trades_n;     /* closed ones first, then those open at the end */
+    uint32_t bars_n;            /* of the range */
+    double *equity;             /* [bars_n] */
+    double *cash;               /* [bars_n]; NULL unless details were asked for */
+    double *position;           /* [bars_n][symbols_n]; NULL likewise */
+    uint32_t trades_n;          /* closed ones first, then those open at the end */
     const struct trade *trades; /* bars as steps of the market, counted from first_step */
 };
 

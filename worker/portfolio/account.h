@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The account: cash, positions and what they are worth. Pure state and arithmetic, shared by the portfolio
- * of a container and by the mirror that a shared execution container keeps: both apply the same fills in the
- * same order and so hold the same bits.
+/* The account: cash, positions and what they are worth. Pure state and arithmetic, shared by the
+ * portfolio of a container and by the mirror that a shared execution container keeps: both apply
+ * the same fills in the same order and so hold the same bits.
  *
- *   equity = cash + sum over symbols of qty * mark          (always; a purchase moves cash into a position)
- *   available margin = max(0, equity - sum |qty| * mark / leverage) */
+ *   equity = cash + sum over symbols of qty * mark          (always; a purchase moves cash into a
+ * position) available margin = max(0, equity - sum |qty| * mark / leverage) */
 #pragma once
 
 #include <stdbool.h>
@@ -13,8 +13,8 @@
 #include "proto/trade.h"
 
 struct position {
-    double qty;      /* signed units; 0: flat */
-    double entry_px; /* the entry fill's */
+    double qty;        /* signed units; 0: flat */
+    double entry_px;   /* the entry fill's */
     double commission; /* paid at entry */
     double stop_px;    /* 0: none */
     double target_px;  /* 0: none */
@@ -46,7 +46,8 @@ static inline double account_equity(const struct account *a)
 }
 double account_available(const struct account *a);
 
-/* Applies a fill. True when it closed a position: *ret_trade is then the round trip, with bars as steps. */
+/* Applies a fill. True when it closed a position: *ret_trade is then the round trip, with bars as
+ * steps. */
 bool account_apply(struct account *a, const struct fill *fill, struct trade *ret_trade);
 /* A position as a trade that is still open. */
 struct trade account_open_trade(const struct account *a, uint16_t symbol_idx);

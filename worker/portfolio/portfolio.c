@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The portfolio component: applies fills to its account, marks it at each close, and says when it is bankrupt.
+/* The portfolio component: applies fills to its account, marks it at each close, and says when it
+ * is bankrupt.
  *
- * Equity at or below zero ends the account at that close: what is open is closed at the mark with its commission,
- * and cash is 0 from there on. That is the portfolio's own rule, so that it holds wherever orders are executed. */
+ * Equity at or below zero ends the account at that close: what is open is closed at the mark with
+ * its commission, and cash is 0 from there on. That is the portfolio's own rule, so that it holds
+ * wherever orders are executed. */
 #include <errno.h>
 #include <math.h>
 
@@ -108,9 +110,11 @@ static void portfolio_on_bar(void *self, const void *event)
 
 static int portfolio_subscribe(void *self, struct bus *bus)
 {
-    int r = bus_subscribe(bus, EVENT_BAR, RANK_ACCOUNT, (struct bus_handler){portfolio_on_bar, self, 0});
-    return r ? r : bus_subscribe(bus, EVENT_FILL, RANK_ACCOUNT,
-                                 (struct bus_handler){portfolio_on_fill, self, 0});
+    int r = bus_subscribe(bus, EVENT_BAR, RANK_ACCOUNT,
+                          (struct bus_handler){portfolio_on_bar, self, 0});
+    return r ? r
+             : bus_subscribe(bus, EVENT_FILL, RANK_ACCOUNT,
+                             (struct bus_handler){portfolio_on_fill, self, 0});
 }
 
 static struct account *portfolio_account(void *self)

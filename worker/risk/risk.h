@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Risk: what becomes of a signal. It is vetoed (wrong direction, already there), or becomes a close, an entry, or
- * both; entries carry their sizing and the largest position that is allowed. A pure function, so that a risk
- * manager of a container and a shared risk container decide alike. */
+/* Risk: what becomes of a signal. It is vetoed (wrong direction, already there), or becomes a
+ * close, an entry, or both; entries carry their sizing and the largest position that is allowed. A
+ * pure function, so that a risk manager of a container and a shared risk container decide alike. */
 #pragma once
 
 #include "proto/spec.h"
@@ -19,11 +19,12 @@ struct risk_view {
 
 #define RISK_ORDERS_MAX 2
 
-/* Writes at most RISK_ORDERS_MAX orders in the order in which they are to be placed; returns how many. */
+/* Writes at most RISK_ORDERS_MAX orders in the order in which they are to be placed; returns how
+ * many. */
 unsigned risk_decide(const struct risk_view *view, const struct position *position,
                      const struct signal *signal, struct order ret_orders[static RISK_ORDERS_MAX]);
 
-/* The kinds of signal that could change anything for a position. A signal with none of them makes no
- * order and need not be said; one with some is said whole, because its other kinds may still weigh
- * against them. */
+/* The kinds of signal that could change anything for a position. A signal with none of them makes
+ * no order and need not be said; one with some is said whole, because its other kinds may still
+ * weigh against them. */
 unsigned risk_relevant(const struct risk_view *view, const struct position *position);

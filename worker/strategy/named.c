@@ -88,26 +88,31 @@ static const struct strategy_rules macd_cross_rules = {
 static const struct strategy_rules buy_and_hold_rules = {.long_entry = "close > 0"};
 
 const struct component_type named_strategies[NAMED_STRATEGIES_N] = {
-    NAMED(sma_cross, "Trend following: long while the fast average of the close is above the slow one, "
-                     "short while it is below; acts when they cross.",
+    NAMED(sma_cross,
+          "Trend following: long while the fast average of the close is above the slow one, "
+          "short while it is below; acts when they cross.",
           "fast_period < slow_period"),
-    NAMED(momentum, "Long when the close has risen by more than the threshold over the lookback, short "
-                    "when it has fallen by more; out when the change has turned.",
+    NAMED(momentum,
+          "Long when the close has risen by more than the threshold over the lookback, short "
+          "when it has fallen by more; out when the change has turned.",
           NULL),
-    NAMED(mean_reversion, "Buys when the relative strength index says oversold, sells when it says "
-                          "overbought.",
+    NAMED(mean_reversion,
+          "Buys when the relative strength index says oversold, sells when it says "
+          "overbought.",
           "oversold < overbought"),
     NAMED(bollinger, "Rides a close outside of the Bollinger bands until it is back at the middle.",
           NULL),
-    NAMED(breakout, "Long above the highest high of the bars before, short below the lowest low; out at "
-                    "the opposite side of a shorter channel.",
+    NAMED(breakout,
+          "Long above the highest high of the bars before, short below the lowest low; out at "
+          "the opposite side of a shorter channel.",
           NULL),
     NAMED(macd_cross, "Long when the MACD line crosses above its signal line, short when below.",
           "fast_period < slow_period"),
     {
         .name = "buy_and_hold",
         .kind = "strategy",
-        .what = "Buys at the first bar it may and holds to the end: what the others are measured against.",
+        .what = "Buys at the first bar it may and holds to the end: what the others are measured "
+                "against.",
         .rules = &buy_and_hold_rules,
         .optimizable = &(const struct optimizable){NULL},
         RULES_STRATEGY_FIELDS,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A strategy of a run, made ready once per worker: its type and its parsed rules. Read-only afterwards, lent to
- * every container of it as the service "strategy_program". */
+/* A strategy of a run, made ready once per worker: its type and its parsed rules. Read-only
+ * afterwards, lent to every container of it as the service "strategy_program". */
 #pragma once
 
 #include "shm/graph.h"

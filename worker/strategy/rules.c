@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The strategy that is made of rules: conditions over series, evaluated for all bars when it is initialized
- * (one bit a bar), read bar by bar when it runs. Named strategies are this one with rules of their own. */
+/* The strategy that is made of rules: conditions over series, evaluated for all bars when it is
+ * initialized (one bit a bar), read bar by bar when it runs. Named strategies are this one with
+ * rules of their own. */
 #include "worker/strategy/rules.h"
 
 #include <assert.h>

@@ -13,8 +13,8 @@ extern const struct signal_generator rules_generator;
 
 /* Fields of a component_type whose behaviour is that of rules. */
 #define RULES_STRATEGY_FIELDS                                                                      \
-    .capabilities = 1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS |                           \
-                    1 << CAPABILITY_OPTIMIZATION,                                                  \
+    .capabilities =                                                                                \
+        1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS | 1 << CAPABILITY_OPTIMIZATION,         \
     .state_bytes = RULES_STATE_BYTES, .lifecycle = &rules_lifecycle,                               \
     .configurable = &rules_configurable, .event_subscriber = &rules_subscriber,                    \
     .signal_generator = &rules_generator
