@@ -12,28 +12,11 @@
 #define RESULT_LEAST_BYTES 17        /* no metrics, no message */
 #define TRADE_BYTES        52
 #define SIGNAL_BYTES       20
-#define FILL_BYTES         60
 
 /* An array of n elements, never NULL for want of elements. */
 static void *array_of(uint32_t n, size_t each_bytes)
 {
     return calloc(n > 0 ? n : 1, each_bytes);
-}
-
-static uint8_t rd_flag(struct reader *r)
-{
-    uint8_t v = rd_u8(r);
-    if (v > 1)
-        r->bad = true;
-    return v;
-}
-
-static double rd_finite(struct reader *r)
-{
-    double v = rd_f64(r);
-    if (!isfinite(v))
-        r->bad = true;
-    return v;
 }
 
 static int whole(const struct reader *r)

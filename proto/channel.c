@@ -429,16 +429,6 @@ void channel_set_worker(struct channel *c, uint32_t worker)
     c->worker = worker;
 }
 
-uint64_t channel_received_n(const struct channel *c)
-{
-    return c->received_n;
-}
-
-uint64_t channel_sent_n(const struct channel *c)
-{
-    return c->sent_n;
-}
-
 uint64_t channel_refused_n(const struct channel *c)
 {
     return atomic_load_explicit(&c->refused_n, memory_order_relaxed);

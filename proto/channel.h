@@ -18,8 +18,8 @@
 
 struct channel;
 
-/* Listens on ipc://PATH; PATH must not exist. The peer is checked once its pid is told
- * (channel_expect_peer); until then every pipe is refused unless peer_pid is given here as > 0. */
+/* Listens on ipc://PATH; PATH must not exist. Every pipe is refused until channel_expect_peer() has
+ * told the pid that the peer must have. */
 int channel_listen(const char *path, struct channel **ret_channel, struct err *err) ADMF_MUST_CHECK;
 void channel_expect_peer(struct channel *c, pid_t pid);
 /* Connects to ipc://PATH, waiting at most timeout_ms for the listener. */
@@ -43,9 +43,7 @@ int channel_recv(struct channel *c, int timeout_ms, struct msg_head *ret_head,
 
 /* The number of this worker start that every frame must carry. */
 void channel_set_worker(struct channel *c, uint32_t worker);
-/* Frames received so far, frames sent so far, pipes refused so far. */
-uint64_t channel_received_n(const struct channel *c);
-uint64_t channel_sent_n(const struct channel *c);
+/* Pipes refused so far. */
 uint64_t channel_refused_n(const struct channel *c);
 
 /* Closes the socket and, at the listening end, unlinks the path. The dialing end first lets the

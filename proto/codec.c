@@ -2,6 +2,7 @@
 /* Little-endian fields, one by one. */
 #include "proto/codec.h"
 
+#include <math.h>
 #include <string.h>
 
 static void wr_le(struct buf *b, uint64_t v, size_t n_bytes)
@@ -113,6 +114,35 @@ double rd_f64(struct reader *r)
     uint64_t bits = rd_u64(r);
     double v;
     memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+uint8_t rd_enum(struct reader *r, unsigned values_n)
+{
+    uint8_t v = rd_u8(r);
+    if (v >= values_n)
+        r->bad = true;
+    return v;
+}
+
+uint8_t rd_flag(struct reader *r)
+{
+    return rd_enum(r, 2);
+}
+
+double rd_finite(struct reader *r)
+{
+    double v = rd_f64(r);
+    if (!isfinite(v))
+        r->bad = true;
+    return v;
+}
+
+double rd_finite_or_nan(struct reader *r)
+{
+    double v = rd_f64(r);
+    if (isinf(v))
+        r->bad = true;
     return v;
 }
 

@@ -35,6 +35,11 @@ uint32_t rd_u32(struct reader *r);
 uint64_t rd_u64(struct reader *r);
 int64_t rd_i64(struct reader *r);
 double rd_f64(struct reader *r);
+/* As above, and bad where the value is not one of those that are meant. */
+uint8_t rd_enum(struct reader *r, unsigned values_n); /* 0 to values_n - 1 */
+uint8_t rd_flag(struct reader *r);                    /* 0 or 1 */
+double rd_finite(struct reader *r);
+double rd_finite_or_nan(struct reader *r);
 /* Copies a string of fewer than out_bytes bytes and without NULs into out. */
 void rd_str(struct reader *r, char *out, size_t out_bytes);
 /* Borrows a string of at most max_bytes bytes inside the reader's data; *ret_bytes its length. */

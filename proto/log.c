@@ -28,11 +28,6 @@ void log_init(const char *who)
     }
 }
 
-void log_set_level(enum log_level level)
-{
-    least_level = level;
-}
-
 static void write_all(const char *text, size_t n_bytes)
 {
     while (n_bytes > 0) {

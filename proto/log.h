@@ -10,7 +10,6 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 /* Lines below `level` are dropped. The start value is LOG_WARNING; $ADMF_LOG (debug, info, warning,
  * error) sets it in log_init(). `who` ("admf", "worker 3") opens every line. */
 void log_init(const char *who);
-void log_set_level(enum log_level level);
 /* fmt is a printf text of key=%s pairs; log_quote() makes a value safe. */
 void log_event(enum log_level level, const char *event, const char *fmt, ...) ADMF_PRINTF(3, 4);
 /* A value as a logfmt word, in a small ring of static buffers (8 deep, 256 bytes each). */

@@ -17,30 +17,6 @@ static void wr_number(struct buf *b, double v)
     wr_f64(b, v == 0 ? 0.0 : v);
 }
 
-static uint8_t rd_enum(struct reader *r, unsigned values_n)
-{
-    uint8_t v = rd_u8(r);
-    if (v >= values_n)
-        r->bad = true;
-    return v;
-}
-
-static double rd_finite(struct reader *r)
-{
-    double v = rd_f64(r);
-    if (!isfinite(v))
-        r->bad = true;
-    return v;
-}
-
-static double rd_finite_or_nan(struct reader *r)
-{
-    double v = rd_f64(r);
-    if (isinf(v))
-        r->bad = true;
-    return v;
-}
-
 static int verdict(const struct reader *r)
 {
     return r->bad ? -EBADMSG : 0;

@@ -16,7 +16,7 @@
 #define SPEC_PARAMS_MAX     32   /* parameters of one strategy */
 #define SPEC_STRATEGIES_MAX 64
 #define SPEC_SYMBOLS_MAX    256
-#define SPEC_BATCH_MAX      4096 /* combinations of one batch */
+#define SPEC_BATCH_MAX      512 /* combinations of one batch: bounds what a message takes */
 
 /* All enums of this file are sent and stored: never renumbered. */
 enum fill_timing { FILL_NEXT_OPEN = 0 };

@@ -6,11 +6,18 @@
 #include <string.h>
 
 #include "proto/spec.h"
+#include "proto/units.h"
 #include "shm/expr_node.h"
 
 const char *const expr_bar_names[EXPR_BARS_N] = {
     "open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4",
 };
+
+size_t expr_columns(const char *const **ret_names)
+{
+    *ret_names = expr_bar_names;
+    return EXPR_BARS_N;
+}
 
 void expr_destroy(struct expr *expr)
 {
@@ -42,15 +49,61 @@ const char *expr_signature(const struct indicator *indicator, char *out, size_t 
     return out;
 }
 
-static int look_up(const struct expr_env *env, const char *name, double *ret_value)
+/* ---- arguments that a function refuses ------------------------------------------------------ */
+
+const struct indicator_param expr_shift_param = {
+    .name = "n", .minimum = 0, .maximum = EXPR_LAG_MAX, .is_whole = 1};
+
+bool expr_param_takes(const struct indicator_param *param, double value)
 {
-    for (size_t i = 0; i < env->n; i++) {
+    return value >= param->minimum && value <= param->maximum &&
+           (!param->is_whole || value == floor(value));
+}
+
+const char *expr_param_name(const struct indicator_param *param, const struct indicator *indicator,
+                            char *out, size_t out_bytes)
+{
+    char signature[96] = "shift(x, n)";
+    if (indicator)
+        (void)expr_signature(indicator, signature, sizeof(signature));
+    (void)snprintf(out, out_bytes, "%s of %s", param->name, signature); /* cut at worst */
+    return out;
+}
+
+int expr_refuse_param(const struct indicator_param *param, const struct expr_argument *argument,
+                      struct err *err)
+{
+    char what[160], least[F64_BYTES], most[F64_BYTES], found[F64_BYTES];
+    return err_set(err, ERR_CONFIG, "column %u: %s is %s, expected a %s from %s to %s",
+                   (unsigned)argument->column,
+                   expr_param_name(param, argument->indicator, what, sizeof(what)),
+                   isnan(argument->value) ? "undefined" : f64_format_short(argument->value, found),
+                   param->is_whole ? "whole number" : "number",
+                   f64_format_short(param->minimum, least), f64_format_short(param->maximum, most));
+}
+
+int expr_refuse_constant(const struct expr_argument *argument, struct err *err)
+{
+    char signature[96], found[F64_BYTES];
+    return err_set(
+        err, ERR_CONFIG,
+        "column %u: argument %u of %s is the constant %s, expected a series such as close",
+        (unsigned)argument->column, (unsigned)argument->idx + 1,
+        expr_signature(argument->indicator, signature, sizeof(signature)),
+        isnan(argument->value) ? "0 / 0" : f64_format_short(argument->value, found));
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+bool expr_env_find(const struct expr_env *env, const char *name, double *ret_value)
+{
+    for (size_t i = 0; env && i < env->n; i++) {
         if (strcmp(env->names[i], name) == 0) {
             *ret_value = env->values[i];
-            return 0;
+            return true;
         }
     }
-    return -1;
+    return false;
 }
 
 static int unknown_name(const struct expr_env *env, const struct expr_node *node, const char *name,
@@ -87,11 +140,11 @@ static int scalar_node(const struct expr *expr, const struct expr_node *node,
         *to = node->number;
         return 0;
     case EXPR_BAR:
-        if (look_up(env, expr_bar_names[node->bar_idx], to) == 0)
+        if (expr_env_find(env, expr_bar_names[node->bar_idx], to))
             return 0;
         return unknown_name(env, node, expr_bar_names[node->bar_idx], err);
     case EXPR_NAME:
-        if (look_up(env, expr->names[node->name_idx], to) == 0)
+        if (expr_env_find(env, expr->names[node->name_idx], to))
             return 0;
         return unknown_name(env, node, expr->names[node->name_idx], err);
     case EXPR_NEG:

@@ -25,13 +25,17 @@
 struct expr; /* one heap block: immutable, freed by expr_destroy */
 
 /* err names the column (1-based), what was found, what was expected, and a suggestion for names of
- * functions. Unknown functions, wrong argument counts and unknown outputs are refused here. */
+ * functions. Unknown functions, wrong argument counts, missing and unknown outputs, and constants
+ * that a function does not take are refused here; parameters out of its range when they are bound.
+ */
 int expr_parse(const char *text, struct expr **ret_expr, struct err *err) ADMF_MUST_CHECK;
 void expr_destroy(struct expr *expr); /* accepts NULL */
 
 /* Free names (neither a bar column nor a function), in order of first use: parameters, imported
  * columns. */
 size_t expr_names(const struct expr *expr, const char *const **ret_names);
+/* Names that are bar columns, whatever the data. */
+size_t expr_columns(const char *const **ret_names);
 /* Whether it yields a condition (comparison, and/or/not, crossing) rather than a number. */
 bool expr_is_condition(const struct expr *expr);
 
@@ -41,9 +45,12 @@ struct expr_env {
     const char *const *names;
     const double *values;
 };
+/* Whether it has that name; a NULL env has none. */
+bool expr_env_find(const struct expr_env *env, const char *name, double *ret_value);
 
 /* Without series: numbers and parameters alone (`where`, `show --where`). Conditions give 1 or 0; a
- * comparison with NaN is 0, arithmetic with NaN is NaN. Fails on a name that env lacks, with a
+ * comparison with NaN is 0, arithmetic with NaN is NaN, and so is any that gives no finite number,
+ * such as x / 0. Fails on a name that env lacks, with a
  * suggestion, and on any function of series. */
 int expr_eval_scalar(const struct expr *expr, const struct expr_env *env, double *ret_value,
                      struct err *err) ADMF_MUST_CHECK;

@@ -5,8 +5,13 @@
  * of one pool of node numbers. Everything lies in one heap block behind struct expr. */
 #pragma once
 
+#include <float.h>
+#include <math.h>
+
 #include "shm/expr.h"
 #include "shm/indicator/indicator.h"
+
+#define EXPR_LAG_MAX 1000000000u /* rows that shifts may look back in all */
 
 enum expr_kind {
     EXPR_NUMBER,
@@ -73,10 +78,38 @@ extern const char *const expr_bar_names[EXPR_BARS_N];
 /* "sma(x, n)": how a function is called. Returns out. */
 const char *expr_signature(const struct indicator *indicator, char *out, size_t out_bytes);
 
+/* The n of shift(x, n). */
+extern const struct indicator_param expr_shift_param;
+
+/* An argument of a call, as its errors name it. */
+struct expr_argument {
+    const struct indicator *indicator; /* NULL: shift */
+    uint32_t idx;                      /* from 0 */
+    uint32_t column;
+    double value;
+};
+
+/* Whether a value may stand for a parameter. */
+bool expr_param_takes(const struct indicator_param *param, double value);
+/* "n of sma(x, n)". Returns out. */
+const char *expr_param_name(const struct indicator_param *param, const struct indicator *indicator,
+                            char *out, size_t out_bytes);
+/* The error of a value that a parameter does not take, or of a constant where a series must be. */
+int expr_refuse_param(const struct indicator_param *param, const struct expr_argument *argument,
+                      struct err *err);
+int expr_refuse_constant(const struct expr_argument *argument, struct err *err);
+
 static inline const struct expr_node *expr_arg(const struct expr *expr,
                                                const struct expr_node *node, uint32_t i)
 {
     return &expr->nodes[expr->args[node->args + i]];
+}
+
+/* What arithmetic gives is a finite number or undefined, which is NaN: so x / 0 is, and so is what
+ * overflows. */
+static inline double expr_defined(double value)
+{
+    return __builtin_fabs(value) <= DBL_MAX ? value : NAN;
 }
 
 /* What one arithmetic operation or comparison gives; comparisons with NaN are false. */
@@ -84,13 +117,13 @@ static inline double expr_arithmetic(enum expr_kind kind, double a, double b)
 {
     switch (kind) {
     case EXPR_ADD:
-        return a + b;
+        return expr_defined(a + b);
     case EXPR_SUB:
-        return a - b;
+        return expr_defined(a - b);
     case EXPR_MUL:
-        return a * b;
+        return expr_defined(a * b);
     default:
-        return a / b;
+        return expr_defined(a / b);
     }
 }
 

@@ -314,6 +314,18 @@ static int descend(struct parser *p)
     return fail_at(p, p->token.at, "nested deeper than %d: split the rule", EXPR_DEPTH_MAX);
 }
 
+/* Where the token is an operator: takes it, parses its right side, and joins both sides into
+ * `node`, which stands in *ret_idx for the left side then. */
+static int parse_right(struct parser *p, struct expr_node node,
+                       int (*parse_side)(struct parser *, uint16_t *), uint16_t *ret_idx)
+{
+    uint16_t side[2] = {*ret_idx, 0};
+    int r = next(p);
+    if (r == 0)
+        r = parse_side(p, &side[1]);
+    return r == 0 ? join(p, node, side, ret_idx) : r;
+}
+
 /* One left-associative level: side (sign side)*. */
 static int parse_level(struct parser *p, const struct binary *table, size_t n,
                        int (*parse_side)(struct parser *, uint16_t *), uint16_t *ret_idx)
@@ -321,13 +333,8 @@ static int parse_level(struct parser *p, const struct binary *table, size_t n,
     const struct binary *binary;
     int r = parse_side(p, ret_idx);
     while (r == 0 && (binary = binary_here(p, table, n))) {
-        uint16_t side[2] = {*ret_idx, 0};
         struct expr_node node = {.kind = (uint8_t)binary->kind, .column = p->token.at + 1};
-        r = next(p);
-        if (r == 0)
-            r = parse_side(p, &side[1]);
-        if (r == 0)
-            r = join(p, node, side, ret_idx);
+        r = parse_right(p, node, parse_side, ret_idx);
     }
     return r;
 }
@@ -483,6 +490,54 @@ static int parse_args(struct parser *p, struct call *c)
     return c->args_n == c->wanted_n ? next(p) : fail_args_n(p, c, found);
 }
 
+/* Numbers, names and arithmetic of these. */
+static bool is_plain(const struct expr_node *node)
+{
+    return node->kind <= EXPR_DIV && node->kind != EXPR_BAR;
+}
+
+/* The value of argument i, where it holds numbers and arithmetic alone. */
+static bool constant_value(const struct parser *p, const struct call *c, uint32_t i,
+                           double *ret_value)
+{
+    double values[SPEC_RULE_BYTES]; /* a node takes a character at least */
+    uint16_t first = c->first_node[i];
+    for (uint16_t idx = first; idx <= c->arg[i]; idx++) {
+        const struct expr_node *node = &p->nodes[idx];
+        const uint16_t *args = p->args + node->args;
+        if (!is_plain(node) || node->kind == EXPR_NAME)
+            return false;
+        if (node->kind == EXPR_NUMBER)
+            values[idx - first] = node->number;
+        else if (node->kind == EXPR_NEG)
+            values[idx - first] = -values[args[0] - first];
+        else
+            values[idx - first] =
+                expr_arithmetic(node->kind, values[args[0] - first], values[args[1] - first]);
+    }
+    *ret_value = values[c->arg[i] - first];
+    return true;
+}
+
+/* A constant must be one that its place takes; parameters are checked when they have values. */
+static int check_value(struct parser *p, const struct call *c, uint32_t i)
+{
+    struct expr_argument argument = {.idx = i, .column = node_of(p, c->arg[i])->column};
+    const struct indicator_param *param = &expr_shift_param;
+    if (c->node.kind == EXPR_CALL)
+        argument.indicator = c->node.indicator;
+    else if (c->node.kind != EXPR_SHIFT || i == 0)
+        return 0;
+    if (!constant_value(p, c, i, &argument.value))
+        return 0;
+    if (i < c->series_n)
+        return expr_refuse_constant(&argument, p->err);
+    if (argument.indicator)
+        param = &argument.indicator->params[i - c->series_n];
+    return expr_param_takes(param, argument.value) ? 0
+                                                   : expr_refuse_param(param, &argument, p->err);
+}
+
 /* Parameters of functions are numbers, names and arithmetic: known before any bar is read. */
 static int check_constant(struct parser *p, const struct call *c, uint32_t i)
 {
@@ -490,8 +545,7 @@ static int check_constant(struct parser *p, const struct call *c, uint32_t i)
     const struct expr_node *culprit = NULL; /* the leftmost */
     for (uint16_t idx = c->first_node[i]; idx <= c->arg[i]; idx++) {
         const struct expr_node *node = node_of(p, idx);
-        bool is_plain = node->kind <= EXPR_DIV && node->kind != EXPR_BAR;
-        if (!is_plain && (!culprit || node->column < culprit->column))
+        if (!is_plain(node) && (!culprit || node->column < culprit->column))
             culprit = node;
     }
     if (!culprit)
@@ -512,15 +566,26 @@ static int check_args(struct parser *p, const struct call *c)
         int r = c->node.kind == EXPR_SHIFT && i == 0 ? 0 : want_type(p, c->arg[i], false, where);
         if (r == 0 && i >= c->series_n)
             r = check_constant(p, c, i);
+        if (r == 0)
+            r = check_value(p, c, i);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
+/* ".upper .middle .lower". Returns out. */
+static const char *list_outputs(const struct indicator *indicator, char out[static 128])
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < indicator->outputs_n && n < 128; i++)
+        n += (size_t)snprintf(out + n, 128 - n, "%s.%s", i ? " " : "", indicator->outputs[i]);
+    return out;
+}
+
 static int find_output(struct parser *p, struct call *c)
 {
-    char text[96], found[SPEC_NAME_BYTES];
+    char text[96], found[SPEC_NAME_BYTES], all[128];
     const struct indicator *indicator = c->node.indicator;
     for (unsigned i = 0; i < indicator->outputs_n; i++) {
         if (token_is(p, p->token, indicator->outputs[i])) {
@@ -530,23 +595,22 @@ static int find_output(struct parser *p, struct call *c)
     }
     (void)snprintf(found, sizeof(found), "%.*s", (int)p->token.n, p->text + p->token.at);
     const char *close = err_suggest(found, indicator->outputs, indicator->outputs_n);
-    char all[128] = "";
-    for (unsigned i = 0; i < indicator->outputs_n; i++) {
-        size_t n = strlen(all);
-        (void)snprintf(all + n, sizeof(all) - n, "%s.%s", i ? " " : "", indicator->outputs[i]);
-    }
     return fail_at(p, p->token.at, "%s has no output %s, but %s%s%s%s", indicator->name,
-                   quoted(p, p->token, text), all, close ? ": did you mean '" : "",
-                   close ? close : "", close ? "'?" : "");
+                   quoted(p, p->token, text), list_outputs(indicator, all),
+                   close ? ": did you mean '" : "", close ? close : "", close ? "'?" : "");
 }
 
-/* ["." output] */
+/* "." output, of an indicator with several outputs alone. */
 static int parse_output(struct parser *p, struct call *c)
 {
-    char text[96];
+    char text[96], all[128];
+    bool has_several = c->node.kind == EXPR_CALL && c->node.indicator->outputs_n > 1;
+    if (!at_sign(p, ".") && has_several)
+        return fail_at(p, c->name.at, "%s has several outputs: say which behind it, %s",
+                       c->signature, list_outputs(c->node.indicator, all));
     if (!at_sign(p, "."))
         return 0;
-    if (c->node.kind != EXPR_CALL || c->node.indicator->outputs_n < 2)
+    if (!has_several)
         return fail_at(p, p->token.at, "%s has one output: write %s without '.'",
                        quoted(p, c->name, text), c->signature);
     int r = next(p);
@@ -668,19 +732,13 @@ static int parse_sum(struct parser *p, uint16_t *ret_idx)
 
 static int parse_cmp(struct parser *p, uint16_t *ret_idx)
 {
-    uint16_t side[2] = {0};
-    int r = parse_sum(p, &side[0]);
+    int r = parse_sum(p, ret_idx);
     const struct binary *binary = r == 0 ? BINARY_HERE(p, compares) : NULL;
-    *ret_idx = side[0];
     if (!binary)
         return r;
     struct expr_node node = {
         .kind = (uint8_t)binary->kind, .is_condition = true, .column = p->token.at + 1};
-    r = next(p);
-    if (r == 0)
-        r = parse_sum(p, &side[1]);
-    if (r == 0)
-        r = join(p, node, side, ret_idx);
+    r = parse_right(p, node, parse_sum, ret_idx);
     if (r == 0 && BINARY_HERE(p, compares))
         r = fail_at(p, p->token.at, "comparisons do not chain: write a < b and b < c");
     return r;
@@ -699,14 +757,9 @@ static int parse_words(struct parser *p, enum expr_kind kind,
     const char *word = kind == EXPR_AND ? "and" : "or";
     int r = parse_side(p, ret_idx);
     while (r == 0 && at_keyword(p, word)) {
-        uint16_t side[2] = {*ret_idx, 0};
         struct expr_node node = {
             .kind = (uint8_t)kind, .is_condition = true, .column = p->token.at + 1};
-        r = next(p);
-        if (r == 0)
-            r = parse_side(p, &side[1]);
-        if (r == 0)
-            r = join(p, node, side, ret_idx);
+        r = parse_right(p, node, parse_side, ret_idx);
     }
     return r;
 }

@@ -83,11 +83,6 @@ bool graph_is_column(const struct graph *graph, uint32_t node)
     return graph->nodes[node].kind == EXPR_BAR || graph->nodes[node].kind == EXPR_NAME;
 }
 
-uint32_t graph_level(const struct graph *graph, uint32_t node)
-{
-    return graph->nodes[node].level;
-}
-
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 static void put(struct graph *graph, const char *text, size_t n)
@@ -102,14 +97,14 @@ static void put_text(struct graph *graph, const char *text)
     put(graph, text, strlen(text));
 }
 
-/* As f64_format_short, by a short way for the whole numbers that most periods are. What is not
- * finite is written as a quotient: `nan` could be a column's name. */
+/* As f64_format_short, by a short way for the whole numbers that most periods are. What is
+ * undefined is written as a quotient: `nan` could be a column's name. */
 static void put_number(struct graph *graph, double value)
 {
     char text[F64_BYTES];
     size_t at = sizeof(text);
     if (!isfinite(value)) {
-        put_text(graph, isnan(value) ? "(0 / 0)" : value > 0.0 ? "(1 / 0)" : "(-1 / 0)");
+        put_text(graph, "(0 / 0)");
         return;
     }
     if (!(value >= 0.0 && value < 100000.0) || value != (uint32_t)value || signbit(value)) {
@@ -295,16 +290,6 @@ static int grow(struct graph *graph)
     return 0;
 }
 
-static uint32_t level_of(const struct graph *graph, const struct graph_node *node)
-{
-    uint32_t level = 0;
-    for (uint32_t i = 0; i < node->args_n; i++) {
-        uint32_t above = graph->nodes[node->arg[i]].level + 1;
-        level = above > level ? above : level;
-    }
-    return level;
-}
-
 int graph_intern(struct graph *graph, const struct graph_node *node, uint32_t *ret_node)
 {
     build_key(graph, node);
@@ -328,7 +313,6 @@ int graph_intern(struct graph *graph, const struct graph_node *node, uint32_t *r
     to->key = key;
     to->key_n = (uint32_t)graph->key_n;
     to->hash = hash;
-    to->level = level_of(graph, node);
     to->is_series = node->kind == EXPR_BAR || node->kind == EXPR_NAME || node->kind == EXPR_CALL;
     *slot_of(graph, hash) = (struct graph_slot){.round = graph->round, .node = graph->nodes_n};
     *ret_node = graph->nodes_n++;

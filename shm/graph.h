@@ -34,8 +34,6 @@ uint32_t graph_nodes_n(const struct graph *graph);
 const char *graph_key(const struct graph *graph, uint32_t node); /* borrowed until clear/destroy */
 bool graph_is_series(const struct graph *graph, uint32_t node);  /* lives in the plane */
 bool graph_is_column(const struct graph *graph, uint32_t node);  /* a bar or imported column */
-/* How far it stands from columns: 0 a column, 1 base, 2 derived, … (the seeds' levels). */
-uint32_t graph_level(const struct graph *graph, uint32_t node);
 
 /* Where a series node's values are: rows_n doubles, NULL if unknown. */
 typedef const double *(*series_lookup_fn)(void *ctx, const char *key, uint32_t *ret_first_defined);

@@ -39,17 +39,6 @@ static int intern(struct binder *b, const struct graph_node *node, uint32_t *ret
 
 /* ---- constants ------------------------------------------------------------------------------ */
 
-static bool find_parameter(const struct expr_env *env, const char *name, double *ret_value)
-{
-    for (size_t i = 0; env && i < env->n; i++) {
-        if (strcmp(env->names[i], name) == 0) {
-            *ret_value = env->values[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 static void fold(const struct binder *b, uint32_t idx)
 {
     const struct expr_node *node = &b->expr->nodes[idx];
@@ -62,7 +51,8 @@ static void fold(const struct binder *b, uint32_t idx)
         *to = (struct binding){.value = node->number, .is_constant = true};
         break;
     case EXPR_NAME:
-        to->is_constant = find_parameter(b->env, b->expr->names[node->name_idx], &to->value);
+        to->is_constant = expr_env_find(b->env, b->expr->names[node->name_idx], &to->value);
+        to->value = expr_defined(to->value);
         break;
     case EXPR_NEG:
         *to = (struct binding){.value = -left->value, .is_constant = left->is_constant};
@@ -100,46 +90,34 @@ static int fail_not_parameter(const struct binder *b, uint32_t idx, const char *
                    close ? ": did you mean '" : "", close ? close : "", close ? "'?" : "");
 }
 
-static int fail_range(const struct binder *b, const struct expr_node *node, const char *what,
-                      const struct indicator_param *param, double value)
-{
-    char least[F64_BYTES], most[F64_BYTES], found[F64_BYTES];
-    return err_set(b->err, ERR_CONFIG, "column %u: %s is %s, expected a %s from %s to %s",
-                   (unsigned)node->column, what,
-                   isnan(value) ? "undefined" : f64_format_short(value, found),
-                   param->is_whole ? "whole number" : "number",
-                   f64_format_short(param->minimum, least), f64_format_short(param->maximum, most));
-}
-
-static bool in_range(const struct indicator_param *param, double value)
-{
-    return value >= param->minimum && value <= param->maximum &&
-           (!param->is_whole || value == floor(value));
-}
-
 /* The value of argument i of a call, which stands for `param`. */
 static int take_param(const struct binder *b, const struct expr_node *call, uint32_t i,
                       const struct indicator_param *param, double *ret_value)
 {
-    char signature[96] = "shift(x, n)", what[160];
+    char what[160];
     const struct expr_node *node = expr_arg(b->expr, call, i);
     const struct binding *found = binding_of(b, call, i);
-    if (found->is_constant && in_range(param, found->value)) {
+    struct expr_argument argument = {.idx = i, .column = node->column, .value = found->value};
+    if (found->is_constant && expr_param_takes(param, found->value)) {
         *ret_value = found->value;
         return 0;
     }
     if (call->kind == EXPR_CALL)
-        (void)expr_signature(call->indicator, signature, sizeof(signature));
-    (void)snprintf(what, sizeof(what), "%s of %s", param->name, signature); /* cut at worst */
-    if (!found->is_constant)
-        return fail_not_parameter(b, (uint32_t)(node - b->expr->nodes), what);
-    return fail_range(b, node, what, param, found->value);
+        argument.indicator = call->indicator;
+    if (found->is_constant)
+        return expr_refuse_param(param, &argument, b->err);
+    return fail_not_parameter(b, (uint32_t)(node - b->expr->nodes),
+                              expr_param_name(param, argument.indicator, what, sizeof(what)));
 }
 
 /* ---- shifts --------------------------------------------------------------------------------- */
 
-static const struct indicator_param shift_param = {
-    .name = "n", .minimum = 0, .maximum = GRAPH_LAG_MAX, .is_whole = 1};
+static int fail_lag(const struct binder *b, const struct expr_node *node, double lag)
+{
+    return err_set(b->err, ERR_CONFIG,
+                   "column %u: shifts within shifts look back %.0f rows, expected %u at most",
+                   (unsigned)node->column, lag, EXPR_LAG_MAX);
+}
 
 static int hand_down(const struct binder *b, uint32_t idx)
 {
@@ -147,11 +125,11 @@ static int hand_down(const struct binder *b, uint32_t idx)
     double n = 0.0;
     uint32_t lag = node->kind == EXPR_CALL ? 0 : b->bindings[idx].lag;
     if (node->kind == EXPR_SHIFT) {
-        int r = take_param(b, node, 1, &shift_param, &n);
+        int r = take_param(b, node, 1, &expr_shift_param, &n);
         if (r < 0)
             return r;
-        if (n + lag > GRAPH_LAG_MAX)
-            return fail_range(b, node, "n of shifts within shifts", &shift_param, n + lag);
+        if (n + lag > EXPR_LAG_MAX)
+            return fail_lag(b, node, n + lag);
     }
     for (uint32_t i = 0; i < node->args_n; i++)
         binding_of(b, node, i)->lag = lag + (uint32_t)n;
@@ -248,17 +226,14 @@ static int add_operator(struct binder *b, const struct expr_node *node, uint32_t
 /* The series that the user chose. */
 static int take_series(struct binder *b, const struct expr_node *node, struct graph_node *call)
 {
-    char signature[96], number[F64_BYTES];
     for (uint32_t i = 0; i < node->indicator->series_args_n; i++) {
         const struct binding *arg = binding_of(b, node, i);
+        const struct expr_argument argument = {.indicator = node->indicator,
+                                               .idx = i,
+                                               .column = expr_arg(b->expr, node, i)->column,
+                                               .value = arg->value};
         if (arg->is_constant)
-            return err_set(
-                b->err, ERR_CONFIG,
-                "column %u: argument %u of %s is the constant %s, expected a series such "
-                "as close",
-                (unsigned)expr_arg(b->expr, node, i)->column, (unsigned)i + 1,
-                expr_signature(node->indicator, signature, sizeof(signature)),
-                f64_format_short(arg->value, number));
+            return expr_refuse_constant(&argument, b->err);
         call->arg[call->args_n++] = arg->node;
     }
     return 0;

@@ -248,19 +248,19 @@ static void run_column(enum expr_kind kind, const double *a, const double *b, do
     switch (kind) {
     case EXPR_ADD:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] + b[i];
+            out[i] = expr_defined(a[i] + b[i]);
         break;
     case EXPR_SUB:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] - b[i];
+            out[i] = expr_defined(a[i] - b[i]);
         break;
     case EXPR_MUL:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] * b[i];
+            out[i] = expr_defined(a[i] * b[i]);
         break;
     default:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] / b[i];
+            out[i] = expr_defined(a[i] / b[i]);
         break;
     }
 }
@@ -270,19 +270,19 @@ static void run_value(enum expr_kind kind, const double *a, double b, double *ou
     switch (kind) {
     case EXPR_ADD:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] + b;
+            out[i] = expr_defined(a[i] + b);
         break;
     case EXPR_SUB:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] - b;
+            out[i] = expr_defined(a[i] - b);
         break;
     case EXPR_MUL:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] * b;
+            out[i] = expr_defined(a[i] * b);
         break;
     default:
         for (uint32_t i = 0; i < n; i++)
-            out[i] = a[i] / b;
+            out[i] = expr_defined(a[i] / b);
         break;
     }
 }

@@ -13,7 +13,6 @@
 #include "shm/graph.h"
 
 #define GRAPH_KEY_BYTES 65536 /* a key with its NUL; longer ones are refused */
-#define GRAPH_LAG_MAX   1000000000u
 
 struct graph_node {
     uint8_t kind; /* enum expr_kind; a column is EXPR_BAR or EXPR_NAME */
@@ -21,7 +20,6 @@ struct graph_node {
     uint8_t output; /* of a call */
     bool is_series;
     bool is_condition;
-    uint32_t level;
     uint32_t key_n; /* bytes of the key */
     uint32_t hash;
     uint32_t arg[INDICATOR_INPUTS_MAX];

@@ -31,11 +31,10 @@ struct plane_header {
     uint64_t names_off;       /* NUL-terminated texts */
     uint64_t columns_off;     /* where columns start */
     uint64_t clock_off;       /* int64_t[steps_n]: the merged clock, ns UTC, ascending */
-    uint64_t day_end_off;     /* uint32_t[days_n]: last step of each UTC day */
     uint32_t series_n;
     uint32_t steps_n;    /* all steps, warm-up included */
     uint32_t first_step; /* the first step of the run's range; earlier ones feed series alone */
-    uint32_t days_n;
+    uint32_t pad;
     uint64_t data_hash[2];    /* XXH3-128 of what was loaded */
     uint64_t header_checksum; /* of the bytes before it; last field */
 };
@@ -60,8 +59,8 @@ struct plane_series {
     uint32_t first_defined; /* first row that is not NaN; rows_n if none */
 };
 
-static_assert(sizeof(struct plane_header) == 120, "plane header layout");
-static_assert(offsetof(struct plane_header, header_checksum) == 112, "plane header layout");
+static_assert(sizeof(struct plane_header) == 112, "plane header layout");
+static_assert(offsetof(struct plane_header, header_checksum) == 104, "plane header layout");
 static_assert(sizeof(struct plane_symbol) == 72, "plane symbol layout");
 static_assert(sizeof(struct plane_series) == 24, "plane series layout");
 
@@ -72,15 +71,14 @@ static_assert(sizeof(struct plane_series) == 24, "plane series layout");
 
 /* Written by the supervisor, read by workers: one cache line. */
 struct step_cell {
-    _Atomic uint32_t step;     /* futex: the sequence number of the published step */
-    _Atomic uint32_t bar;      /* the clock step that it stands for */
-    _Atomic uint32_t required; /* arrivals that end it */
-    uint32_t pad[13];
+    _Atomic uint32_t step; /* futex: the sequence number of the published step */
+    _Atomic uint32_t bar;  /* the clock step that it stands for */
+    uint32_t pad[14];
 };
 
 /* Written by every worker of the barrier, read by the supervisor: one cache line. */
 struct arrive_cell {
-    _Atomic uint32_t pending; /* counts down from required; above it, bits of the step's number */
+    _Atomic uint32_t pending; /* arrivals still to come; above them, bits of the step's number */
     _Atomic uint32_t done;    /* futex: becomes the step's sequence number when pending reaches 0 */
     uint32_t pad[14];
 };
@@ -98,12 +96,14 @@ struct slot {
     _Atomic uint64_t combination; /* the one it is at */
     _Atomic uint32_t bar;         /* the step it is at */
     _Atomic uint32_t symbol_idx;
-    _Atomic uint64_t heartbeat;    /* steps worked through since its start */
+    /* Steps worked through since its start. A free run adds those of a container at its end; in
+     * between, `bar` counts them. Lockstep adds one for each published step. So a worker that is at
+     * work changes combination, bar or heartbeat from one bar to the next. */
+    _Atomic uint64_t heartbeat;
     _Atomic int64_t started_ns;    /* CLOCK_MONOTONIC when it took up that combination */
     _Atomic uint32_t arrived_step; /* lockstep: the last step it arrived for */
     _Atomic uint32_t signals_sent; /* lockstep: SIGNALS frames sent before that arrival */
-    _Atomic uint64_t done_n;       /* combinations finished since its start */
-    uint64_t pad2;
+    uint64_t pad2[2];
 
     /* last words: written once by a dying worker (signal handler: plain stores alone) */
     _Atomic uint32_t words_signal;

@@ -42,9 +42,7 @@ struct plane {
     uint32_t symbols_n;
     uint32_t steps_n;
     uint32_t first_step;
-    uint32_t days_n;
     const int64_t *clock_ns;
-    const uint32_t *day_end;
     struct plane_view *symbol; /* [symbols_n], owned */
 };
 

@@ -11,22 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const state_names[SLOT_STATE_N] = {
-#define X(symbol, name) [SLOT_##symbol] = name,
-    SLOT_STATES(X)
-#undef X
-};
-
 static const char *const phase_names[SLOT_PHASE_N] = {
 #define X(symbol, name) [PHASE_##symbol] = name,
     SLOT_PHASES(X)
 #undef X
 };
-
-const char *slot_state_name(enum slot_state state)
-{
-    return (unsigned)state < SLOT_STATE_N ? state_names[state] : "?";
-}
 
 const char *slot_phase_name(enum slot_phase phase)
 {
@@ -146,7 +135,6 @@ void slot_release(struct slots *slots, uint32_t idx)
     atomic_store_explicit(&slot->started_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->arrived_step, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->signals_sent, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->done_n, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->words_signal, 0, memory_order_relaxed);
     memset(slot->words, 0, sizeof slot->words);
 }

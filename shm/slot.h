@@ -14,12 +14,7 @@
  *                                              │ FINISH, or death at any point
  *                                              ▼
  *                                            LEFT            (the supervisor frees the slot) */
-#define SLOT_STATES(X)                                                                             \
-    X(FREE, "free")                                                                                \
-    X(STARTING, "starting")                                                                        \
-    X(IDLE, "idle")                                                                                \
-    X(RUNNING, "running")                                                                          \
-    X(LEFT, "left")
+enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_IDLE, SLOT_RUNNING, SLOT_LEFT };
 
 #define SLOT_PHASES(X)                                                                             \
     X(NONE, "none")                                                                                \
@@ -30,13 +25,6 @@
     X(STOP, "stop")                                                                                \
     X(TEARDOWN, "teardown")
 
-enum slot_state {
-#define X(symbol, name) SLOT_##symbol,
-    SLOT_STATES(X)
-#undef X
-        SLOT_STATE_N
-};
-
 enum slot_phase {
 #define X(symbol, name) PHASE_##symbol,
     SLOT_PHASES(X)
@@ -44,7 +32,6 @@ enum slot_phase {
         SLOT_PHASE_N
 };
 
-const char *slot_state_name(enum slot_state state);
 const char *slot_phase_name(enum slot_phase phase);
 
 /* The mapped file, at either end. */

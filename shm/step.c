@@ -115,7 +115,6 @@ uint32_t step_publish(struct slots_header *h, uint32_t bar, uint32_t required)
     if (required == 0)
         atomic_store_explicit(&h->arrive.done, sequence, memory_order_relaxed);
     atomic_store_explicit(&h->step.bar, bar, memory_order_relaxed);
-    atomic_store_explicit(&h->step.required, required, memory_order_relaxed);
     /* Pairs with the acquire load of `step` in wait_word(): pending, bar and all that the
      * supervisor wrote for this step come before it. */
     atomic_store_explicit(&h->step.step, sequence, memory_order_release);
@@ -128,9 +127,9 @@ int step_wait_done(struct slots_header *h, uint32_t sequence, int64_t deadline_n
     return wait_word(&h->arrive.done, sequence, true, deadline_ns);
 }
 
-int step_excuse(struct slots_header *h, uint32_t sequence)
+void step_excuse(struct slots_header *h, uint32_t sequence)
 {
-    return count_down(h, sequence);
+    (void)count_down(h, sequence); /* the supervisor itself waits for the last: nobody to wake */
 }
 
 int step_wait(struct slots_header *h, uint32_t last, int64_t deadline_ns, uint32_t *ret_sequence,

@@ -21,8 +21,8 @@
 uint32_t step_publish(struct slots_header *h, uint32_t bar, uint32_t required);
 /* 0 when all have arrived; -ETIMEDOUT at deadline_ns (CLOCK_MONOTONIC); -EINTR on a signal. */
 int step_wait_done(struct slots_header *h, uint32_t sequence, int64_t deadline_ns);
-/* Arrives for a worker that will not; true if that was the last. */
-int step_excuse(struct slots_header *h, uint32_t sequence);
+/* Arrives for a worker that will not. */
+void step_excuse(struct slots_header *h, uint32_t sequence);
 
 /* Worker. Waits for a step other than `last`; 0 and *ret_sequence, *ret_bar; -ETIMEDOUT; -EINTR. */
 int step_wait(struct slots_header *h, uint32_t last, int64_t deadline_ns, uint32_t *ret_sequence,

@@ -6,9 +6,30 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 EXAMPLE_CSV = ROOT / "examples" / "sp500-2000.csv"
+
+# What the sanitizers of a sanitized build find goes to files, so that the report of a worker, whose
+# talk nobody reads, is not lost.
+_REPORTS = tempfile.TemporaryDirectory(prefix="admf-reports-")
+for _name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    _given = os.environ.get(_name)
+    os.environ[_name] = (f"{_given}:" if _given else "") + f"log_path={_REPORTS.name}/report"
+
+
+def take_reports():
+    """The sanitizers' reports since the last call, of all processes."""
+    reports = []
+    for path in sorted(pathlib.Path(_REPORTS.name).iterdir()):
+        reports.append(path.read_text(errors="replace")[:4000])
+        path.unlink()
+    return reports
+
+
+def is_report(text):
+    return "Sanitizer" in text or "runtime error:" in text
 
 
 class Program:
@@ -25,7 +46,7 @@ class Program:
         """Runs a command to its end; its stdout. Other exit codes than expected raise."""
         done = subprocess.run(self.argv(*args), capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL)
-        if done.returncode not in expect:
+        if done.returncode not in expect or is_report(done.stderr):
             raise RuntimeError(f"admf {' '.join(map(str, args))} left with {done.returncode}: "
                                f"{done.stderr.strip()[-2000:]}")
         return done.stdout

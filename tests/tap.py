@@ -4,6 +4,8 @@
 import sys
 import traceback
 
+from program import take_reports
+
 _tests = []
 
 
@@ -33,13 +35,23 @@ def equal(found, expected, what):
     raise AssertionError(f"{what}: {found!r} instead of {expected!r}")
 
 
+def no_reports():
+    """No program, worker or supervisor, has met a sanitizer since the last call."""
+    reports = take_reports()
+    expect(not reports, "a sanitizer reports:\n" + "\n".join(reports))
+
+
 def run_all(*arguments):
-    """Calls every test with the arguments. The exit status."""
+    """Calls every test with the arguments; a sanitizer's report during one fails it. The exit
+    status."""
     print("TAP version 13")
     failed = 0
     for i, (sentence, function) in enumerate(_tests, 1):
         try:
-            function(*arguments)
+            try:
+                function(*arguments)
+            finally:
+                no_reports()
         except Skip as reason:
             print(f"ok {i} - {sentence} # SKIP {reason}")
             continue

@@ -5,16 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-const char *bus_event_name(enum bus_event event)
-{
-    static const char *const names[] = {
-#define X(symbol, name, payload) name,
-        BUS_EVENTS(X)
-#undef X
-    };
-    return event < EVENT_N ? names[event] : "?";
-}
-
 int bus_subscribe(struct bus *bus, enum bus_event event, int rank, struct bus_handler handler)
 {
     uint32_t n = bus->n[event];

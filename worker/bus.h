@@ -11,22 +11,20 @@
 
 #define BUS_HANDLERS_MAX 8 /* of one event */
 
-/* event, name, what a handler is given */
+/* event, what a handler is given */
 #define BUS_EVENTS(X)                                                                              \
-    X(BAR, "BAR", "const struct bar_event *")                                                      \
-    X(SIGNAL, "SIGNAL", "const struct signal *")                                                   \
-    X(ORDER, "ORDER", "const struct order *")                                                      \
-    X(FILL, "FILL", "const struct fill *")                                                         \
-    X(TRADE, "TRADE", "const struct trade *, its bars as steps")
+    X(BAR, "const struct bar_event *")                                                             \
+    X(SIGNAL, "const struct signal *")                                                             \
+    X(ORDER, "const struct order *")                                                               \
+    X(FILL, "const struct fill *")                                                                 \
+    X(TRADE, "const struct trade *, its bars as steps")
 
 enum bus_event {
-#define X(symbol, name, payload) EVENT_##symbol,
+#define X(symbol, payload) EVENT_##symbol,
     BUS_EVENTS(X)
 #undef X
         EVENT_N
 };
-
-const char *bus_event_name(enum bus_event event);
 
 struct bar_event {
     uint32_t step; /* of the container's market */

@@ -58,7 +58,6 @@ enum capability {
 };
 
 const char *protocol_name(enum protocol protocol);
-int protocol_find(const char *name); /* -1 where there is none */
 const char *capability_name(enum capability capability);
 
 /* ---- protocols: each function may be NULL only where it says so ----------------------------- */
@@ -91,17 +90,17 @@ struct resettable {
 };
 
 struct signal_generator {
-    /* At the close of a bar: publishes what it wants as SIGNAL events. Never blocks. */
-    void (*on_bar)(void *self, uint32_t step);
+    /* Called by the container for each BAR, behind all others (RANK_DECIDE): publishes what it
+     * wants as SIGNAL events. Never blocks. */
+    bus_handler_fn on_bar;
     /* First step at which every series it reads is defined, over all symbols. */
     uint32_t (*warm_up_step)(const void *self);
 };
 
 struct risk_manager {
-    /* Turns a signal into orders for an account. Must depend on nothing but its arguments and its
-     * configuration. */
-    unsigned (*decide)(void *self, const struct account *account, const struct signal *signal,
-                       struct order ret_orders[static 2]);
+    /* Called by the container for each SIGNAL: publishes what becomes of it as ORDER events. Must
+     * depend on nothing but the signal, its account and its configuration. */
+    bus_handler_fn on_signal;
 };
 
 struct executor {

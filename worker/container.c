@@ -162,8 +162,15 @@ static int subscribe_all(struct container *c, struct err *err)
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < c->components_n; i++) {
         const struct component *k = &c->component[c->order[i]];
-        if (k->type->event_subscriber)
-            r = k->type->event_subscriber->subscribe(k->self, &c->bus);
+        const struct component_type *t = k->type;
+        if (t->event_subscriber)
+            r = t->event_subscriber->subscribe(k->self, &c->bus);
+        if (r == 0 && t->signal_generator)
+            r = bus_subscribe(&c->bus, EVENT_BAR, RANK_DECIDE,
+                              (struct bus_handler){t->signal_generator->on_bar, k->self, 0});
+        if (r == 0 && t->risk_manager)
+            r = bus_subscribe(&c->bus, EVENT_SIGNAL, RANK_DECIDE,
+                              (struct bus_handler){t->risk_manager->on_signal, k->self, 0});
         if (r == -ENOSPC)
             r = err_set(err, ERR_BUG, "container %s: %s finds no room on the event bus", c->id,
                         k->name);

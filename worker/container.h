@@ -27,9 +27,12 @@ struct component {
     const char *dependencies[COMPONENT_DEPENDENCIES_MAX]; /* names; NULL ends them */
 };
 
+struct market;
+
 struct container {
     char id[CONTAINER_ID_BYTES];
-    uint32_t lane; /* target_portfolio of its signals */
+    uint32_t lane;               /* target_portfolio of its signals */
+    const struct market *market; /* what it trades; NULL: nothing */
     struct arena *arena;
     struct bus bus;
     struct slot *slot; /* where its phase is told; NULL: nowhere */

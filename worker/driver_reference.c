@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+/* What at_end closes, and the mark after it. */
 static void finish(struct container *c, const struct component *portfolio, uint32_t last_step)
 {
     const struct component *executor = container_find(c, PROTOCOL_EXECUTOR);
@@ -12,10 +13,13 @@ static void finish(struct container *c, const struct component *portfolio, uint3
     portfolio->type->portfolio->mark(portfolio->self, last_step);
 }
 
-uint64_t driver_reference_run(struct container *c, const struct market *market)
+uint64_t driver_reference_run(struct container *c)
 {
+    const struct market *market = c->market;
     const struct component *portfolio = container_find(c, PROTOCOL_PORTFOLIO);
-    const struct account *account = portfolio->type->portfolio->account(portfolio->self);
+    const struct account solvent = {0}, *account = &solvent; /* of a container without one */
+    if (portfolio)
+        account = portfolio->type->portfolio->account(portfolio->self);
     struct slot nowhere = {0}, *slot = c->slot ? c->slot : &nowhere;
     struct bar_event bar = {market->first_step};
     for (; bar.step < market->steps_n && !account->is_bankrupt; bar.step++) {
@@ -25,7 +29,7 @@ uint64_t driver_reference_run(struct container *c, const struct market *market)
     }
     uint64_t steps = bar.step - market->first_step;
     atomic_fetch_add_explicit(&slot->heartbeat, steps, memory_order_relaxed);
-    if (steps && !account->is_bankrupt)
+    if (steps && portfolio && !account->is_bankrupt)
         finish(c, portfolio, market->steps_n - 1);
     return steps;
 }

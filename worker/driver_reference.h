@@ -8,4 +8,4 @@
 
 /* Runs a started container from its first bar to its last, or to bankruptcy, and lets the executor
  * finish. Returns the number of steps walked. */
-uint64_t driver_reference_run(struct container *c, const struct market *market);
+uint64_t driver_reference_run(struct container *c);

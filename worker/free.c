@@ -11,10 +11,9 @@
 #include "worker/monitor/tracker.h"
 #include "worker/serve.h"
 
-#define SEND_TIMEOUT_MS 60000
-#define FLUSH_NS        (50 * 1000 * 1000) /* results leave at least this often */
-#define CHUNK_BARS      8192
-#define CHUNK_TRADES    16384
+#define FLUSH_NS     (50 * 1000 * 1000) /* results leave at least this often */
+#define CHUNK_BARS   8192
+#define CHUNK_TRADES 16384
 
 /* Runs one combination to its result. *ret_record, where wanted, stays readable until the arena is
  * reset. */
@@ -23,22 +22,20 @@ static uint64_t run_combo(struct serve *w, const struct container_request *q,
 {
     struct err err = {0};
     struct container *c;
-    struct market *market;
     session_tell(&w->session, q->combo);
     int r = session_container(&w->session, q, &c, &err);
-    if (r == 0)
-        r = session_market(&w->session, q->combo, &market, &err);
     if (r < 0) {
         session_refused(q->combo, r, &err, ret_result);
         return 0;
     }
     container_start(c);
-    uint64_t steps = driver_reference_run(c, market);
+    uint64_t steps = driver_reference_run(c);
+    uint64_t bars_n = c->market->bars_n;
     const void *tracker = container_resolve(c, "performance_tracker");
     session_finish(c, q->combo, ret_result);
     if (ret_record)
         *ret_record = tracker_record(tracker);
-    return steps ? market->bars_n : 0; /* a bankrupt one counts whole: its bars are settled */
+    return steps ? bars_n : 0; /* a bankrupt one counts whole: its bars are settled */
 }
 
 struct flush {
@@ -68,7 +65,6 @@ int serve_batch(struct serve *w, const struct batch *batch)
             .shape = SHAPE_FULL, .combo = &batch->combos[i], .arena = &arena};
         f.results.bar_steps += run_combo(w, &q, NULL, &f.results.results[f.results.n++]);
         arena_reset(&arena);
-        atomic_fetch_add_explicit(&w->slot->done_n, 1, memory_order_relaxed);
         if (i + 1 < batch->n && mono_now_ns() - f.last_ns > FLUSH_NS)
             r = flush_results(w, &f, false);
     }
@@ -95,15 +91,14 @@ static struct trade trade_in_rows(const struct market *m, struct trade t)
     return t;
 }
 
-static int send_trades(struct serve *w, const struct market *m, uint64_t combination,
-                       const struct tracker_record *rec)
+static int send_trades(struct serve *w, uint64_t combination, const struct tracker_record *rec)
 {
     struct trade *rows = calloc(CHUNK_TRADES, sizeof *rows);
     int r = rows ? 0 : -ENOMEM;
     for (uint32_t first = 0; r == 0; first += CHUNK_TRADES) {
         uint32_t left = rec->trades_n - first, n = left < CHUNK_TRADES ? left : CHUNK_TRADES;
         for (uint32_t i = 0; i < n; i++)
-            rows[i] = trade_in_rows(m, rec->trades[first + i]);
+            rows[i] = trade_in_rows(rec->market, rec->trades[first + i]);
         const struct detail_trades t = {combination, first + n == rec->trades_n, n, rows};
         detail_trades_encode(channel_begin(w->channel, MSG_DETAIL_TRADES), &t);
         r = channel_send(w->channel, SEND_TIMEOUT_MS);
@@ -114,9 +109,9 @@ static int send_trades(struct serve *w, const struct market *m, uint64_t combina
     return r;
 }
 
-static int send_equity(struct serve *w, const struct market *m, uint64_t combination,
-                       const struct tracker_record *rec)
+static int send_equity(struct serve *w, uint64_t combination, const struct tracker_record *rec)
 {
+    uint32_t symbols_n = rec->market->symbols_n;
     int r = 0;
     for (uint32_t first = 0; r == 0 && first < rec->bars_n; first += CHUNK_BARS) {
         uint32_t left = rec->bars_n - first;
@@ -124,10 +119,10 @@ static int send_equity(struct serve *w, const struct market *m, uint64_t combina
             .combination = combination,
             .first_step = first,
             .n = left < CHUNK_BARS ? left : CHUNK_BARS,
-            .symbols_n = m->symbols_n,
+            .symbols_n = symbols_n,
             .equity = rec->equity + first,
             .cash = rec->cash + first,
-            .position = rec->position + (size_t)first * m->symbols_n,
+            .position = rec->position + (size_t)first * symbols_n,
         };
         detail_equity_encode(channel_begin(w->channel, MSG_DETAIL_EQUITY), &e);
         r = channel_send(w->channel, SEND_TIMEOUT_MS);
@@ -140,19 +135,15 @@ int serve_detail(struct serve *w, const struct combo *combo)
     struct arena arena = {0};
     struct result result;
     struct tracker_record rec = {0};
-    struct market *market;
-    struct err err;
     bool details = true;
     const struct container_request q = {
         .shape = SHAPE_FULL, .combo = combo, .arena = &arena, .details = &details};
     uint64_t steps = run_combo(w, &q, &rec, &result);
     int r = 0;
     if (result.status == STATUS_OK) {
-        r = session_market(&w->session, combo, &market, &err);
+        r = send_trades(w, combo->combination, &rec);
         if (r == 0)
-            r = send_trades(w, market, combo->combination, &rec);
-        if (r == 0)
-            r = send_equity(w, market, combo->combination, &rec);
+            r = send_equity(w, combo->combination, &rec);
     }
     if (r == 0) {
         struct flush f = {.results = {.bar_steps = steps, .n = 1, .results = &result}};

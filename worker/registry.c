@@ -20,14 +20,6 @@ const char *protocol_name(enum protocol protocol)
     return protocol < PROTOCOL_N ? names[protocol] : "?";
 }
 
-int protocol_find(const char *name)
-{
-    for (int p = 0; p < PROTOCOL_N; p++)
-        if (strcmp(protocol_name((enum protocol)p), name) == 0)
-            return p;
-    return -1;
-}
-
 const char *capability_name(enum capability capability)
 {
     static const char *const names[] = {

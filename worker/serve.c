@@ -15,7 +15,6 @@
 #include "proto/start.h"
 
 #define DIAL_TIMEOUT_MS 10000
-#define SEND_TIMEOUT_MS 60000
 
 int serve_refuse(struct serve *w, const struct err *err)
 {

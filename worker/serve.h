@@ -6,6 +6,8 @@
 #include "shm/slot.h"
 #include "worker/session.h"
 
+#define SEND_TIMEOUT_MS 60000 /* a supervisor that takes nothing for so long is lost */
+
 /* What every role works with. */
 struct serve {
     struct session session;

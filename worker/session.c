@@ -160,6 +160,7 @@ int session_container(struct session *s, const struct container_request *q,
     if (!c)
         return -ENOMEM;
     c->lane = q->lane;
+    c->market = market;
     const struct strategy_program *program = &s->program[q->combo->strategy_idx];
     r = register_services(s, c, q, market);
     if (r == 0)
@@ -188,10 +189,13 @@ void session_refused(const struct combo *combo, int error, const struct err *err
                      struct result *ret_result)
 {
     result_blank(combo, ret_result);
-    bool memory = error == -ENOMEM;
-    ret_result->status = memory ? STATUS_OUT_OF_MEMORY : STATUS_INVALID;
+    bool is_memory = error == -ENOMEM || err->kind == ERR_SYSTEM;
+    bool is_refusal = err->kind == ERR_CONFIG; /* what else there is is a bug of ours: it fails */
+    ret_result->status = is_memory    ? STATUS_OUT_OF_MEMORY
+                         : is_refusal ? STATUS_INVALID
+                                      : STATUS_PROTOCOL;
     (void)snprintf(ret_result->message, sizeof ret_result->message, "%.250s",
-                   memory ? "not enough memory" : err->text);
+                   is_memory ? "not enough memory" : err->text);
 }
 
 void session_finish(struct container *c, const struct combo *combo, struct result *ret_result)
@@ -199,20 +203,25 @@ void session_finish(struct container *c, const struct combo *combo, struct resul
     result_blank(combo, ret_result);
     container_stop(c);
     const struct component *monitor = container_find(c, PROTOCOL_MONITOR);
-    monitor->type->monitor->measure(monitor->self, ret_result);
+    ret_result->status = STATUS_OK; /* a monitor may think otherwise */
+    if (monitor)
+        monitor->type->monitor->measure(monitor->self, ret_result);
     container_teardown(c);
 }
 
 void session_tell(struct session *s, const struct combo *combo)
 {
-    /* Relaxed stores: the supervisor reads them for progress, and after this process has died,
-     * which orders all. */
-    atomic_store_explicit(&s->slot->bar, UINT32_MAX, memory_order_relaxed);
-    atomic_store_explicit(&s->slot->symbol_idx, 0, memory_order_relaxed);
-    atomic_store_explicit(&s->slot->combination, combo->combination, memory_order_relaxed);
-    atomic_store_explicit(&s->slot->started_ns, mono_now_ns(), memory_order_relaxed);
-    atomic_store_explicit(&s->slot->phase, PHASE_CREATE, memory_order_relaxed);
-    atomic_store_explicit(&s->slot->state, SLOT_RUNNING, memory_order_relaxed);
+    /* The start is cleared before the combination changes and set after: whoever reads a start that
+     * is not 0 (acquire, in the pool's check of time limits) reads a combination at least as new.
+     */
+    struct slot *slot = s->slot;
+    atomic_store_explicit(&slot->started_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->combination, combo->combination, memory_order_release);
+    atomic_store_explicit(&slot->bar, UINT32_MAX, memory_order_relaxed);
+    atomic_store_explicit(&slot->symbol_idx, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->phase, PHASE_CREATE, memory_order_relaxed);
+    atomic_store_explicit(&slot->started_ns, mono_now_ns(), memory_order_release);
+    atomic_store_explicit(&slot->state, SLOT_RUNNING, memory_order_release);
 }
 
 void session_tell_idle(struct session *s)

@@ -37,9 +37,10 @@ struct indicator {
     unsigned params_n;
     struct indicator_param params[INDICATOR_PARAMS_MAX];
     unsigned outputs_n;
-    const char *outputs[INDICATOR_OUTPUTS_MAX]; /* names; outputs[0] is what a bare call means */
-    /* First defined row, given that inputs are defined from row 0; text for people beside it. */
-    uint32_t (*warm_up)(const double *param, uint32_t output);
+    const char
+        *outputs[INDICATOR_OUTPUTS_MAX]; /* names; a call says which where there are several */
+    /* First defined row of every output, given that inputs are defined from row 0: parameters and
+     * whole numbers, added and subtracted. */
     const char *warm_up_text;
     const char *formula;
     const char *source;

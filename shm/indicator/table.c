@@ -16,108 +16,82 @@
     }
 #define TALIB "TA-Lib, unstable period 0"
 
-static uint32_t warm_none(const double *param, uint32_t output)
-{
-    return 0;
-}
-
-static uint32_t warm_one(const double *param, uint32_t output)
-{
-    return 1;
-}
-
-static uint32_t warm_n(const double *param, uint32_t output)
-{
-    return (uint32_t)param[0];
-}
-
-static uint32_t warm_n_less_1(const double *param, uint32_t output)
-{
-    return (uint32_t)param[0] - 1;
-}
-
-static uint32_t warm_macd(const double *param, uint32_t output)
-{
-    double slow = param[0] < param[1] ? param[1] : param[0];
-    return (uint32_t)slow + (uint32_t)param[2] - 2;
-}
-
 /* clang-format off */
 static const struct indicator rows[] = {
     {.name = "atr", .cls = CLASS_RECURSIVE, .bar_inputs = "high low close",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"atr"},
-     .warm_up = warm_n, .warm_up_text = "n",
+     .warm_up_text = "n",
      .formula = "Wilder's average of trange(): the plain one of the first n, then "
                 "((n-1) * before + now) / n",
      .source = "Wilder 1978; " TALIB, .compute = kernel_atr},
     {.name = "bbands", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 3, .params = {PERIOD("n", 1), FACTOR("up"), FACTOR("down")},
      .outputs_n = 3, .outputs = {"upper", "middle", "lower"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "middle = sma(x,n); upper = middle + up * stddev(x,n); "
                 "lower = middle - down * stddev(x,n)",
      .source = "Bollinger 2001; " TALIB},
     {.name = "ema", .cls = CLASS_RECURSIVE, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"ema"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "before + 2/(n+1) * (x - before), seeded by the plain average of the first n",
      .source = TALIB, .compute = kernel_ema},
     {.name = "macd", .cls = CLASS_RECURSIVE, .series_args_n = 1, .bar_inputs = "",
      .params_n = 3, .params = {PERIOD("fast", 2), PERIOD("slow", 2), PERIOD("signal", 1)},
      .outputs_n = 3, .outputs = {"macd", "signal", "hist"},
-     .warm_up = warm_macd, .warm_up_text = "slow + signal - 2",
+     .warm_up_text = "slow + signal - 2",
      .formula = "macd = ema(x,fast) - ema(x,slow), both first defined in the same row; "
                 "signal = ema(macd,signal); hist = macd - signal",
      .source = "Appel 1979; " TALIB, .compute = kernel_macd},
     {.name = "max", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"max"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "greatest of the last n", .source = TALIB, .compute = kernel_max},
     {.name = "medprice", .cls = CLASS_STATELESS, .bar_inputs = "high low",
-     .outputs_n = 1, .outputs = {"medprice"}, .warm_up = warm_none, .warm_up_text = "0",
+     .outputs_n = 1, .outputs = {"medprice"}, .warm_up_text = "0",
      .formula = "(high + low) / 2", .source = TALIB, .compute = kernel_medprice},
     {.name = "min", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"min"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "least of the last n", .source = TALIB, .compute = kernel_min},
     {.name = "mom", .cls = CLASS_STATELESS, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"mom"},
-     .warm_up = warm_n, .warm_up_text = "n",
+     .warm_up_text = "n",
      .formula = "x - x[n bars ago]", .source = TALIB, .compute = kernel_mom},
     {.name = "roc", .cls = CLASS_STATELESS, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"roc"},
-     .warm_up = warm_n, .warm_up_text = "n",
+     .warm_up_text = "n",
      .formula = "(x / x[n bars ago] - 1) * 100; 0 where x[n bars ago] is 0",
      .source = TALIB, .compute = kernel_roc},
     {.name = "rsi", .cls = CLASS_RECURSIVE, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 2)}, .outputs_n = 1, .outputs = {"rsi"},
-     .warm_up = warm_n, .warm_up_text = "n",
+     .warm_up_text = "n",
      .formula = "100 * gain / (gain + loss), Wilder's averages of rises and falls; "
                 "0 where nothing moved",
      .source = "Wilder 1978; " TALIB, .compute = kernel_rsi},
     {.name = "sma", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"sma"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "mean of the last n", .source = TALIB, .compute = kernel_sma},
     {.name = "stddev", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"stddev"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "population standard deviation of the last n",
      .source = TALIB, .compute = kernel_stddev},
     {.name = "sum", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"sum"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "total of the last n", .source = TALIB, .compute = kernel_sum},
     {.name = "trange", .cls = CLASS_STATELESS, .bar_inputs = "high low close",
-     .outputs_n = 1, .outputs = {"trange"}, .warm_up = warm_one, .warm_up_text = "1",
+     .outputs_n = 1, .outputs = {"trange"}, .warm_up_text = "1",
      .formula = "greatest of high - low, |high - close before|, |low - close before|",
      .source = "Wilder 1978; " TALIB, .compute = kernel_trange},
     {.name = "typprice", .cls = CLASS_STATELESS, .bar_inputs = "high low close",
-     .outputs_n = 1, .outputs = {"typprice"}, .warm_up = warm_none, .warm_up_text = "0",
+     .outputs_n = 1, .outputs = {"typprice"}, .warm_up_text = "0",
      .formula = "(high + low + close) / 3", .source = TALIB, .compute = kernel_typprice},
     {.name = "wma", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"wma"},
-     .warm_up = warm_n_less_1, .warm_up_text = "n - 1",
+     .warm_up_text = "n - 1",
      .formula = "mean of the last n, weights 1 (oldest) to n (newest)",
      .source = TALIB, .compute = kernel_wma},
 };

@@ -31,7 +31,8 @@ const struct cli_command cli_commands[] = {
      "them, memory and time. Lists of --json hold their first 1,000 entries; counts stand beside "
      "them. With\n"
      "more than 100 shared containers the lists inside each are shorter, so that the plan stays "
-     "small.",
+     "small. The time is an\n"
+     "estimate: of bars, combinations and, in lockstep, of the steps of each wave.",
      cmd_plan},
     {"run", "CONFIG", 1, 1, "run every combination and print the leaderboard",
      "admf run sweep.yaml\n"
@@ -39,8 +40,11 @@ const struct cli_command cli_commands[] = {
      "admf run sweep.yaml --resume last",
      "Results are stored as they come. The last line of the output is `run ID`. Ctrl-C stops "
      "cleanly and\n"
-     "prints the command that resumes. Exit code 1: some combinations failed, all others are "
-     "stored.",
+     "prints the command that resumes; so does a run that a full disk stops. Exit code 1: some "
+     "combinations\n"
+     "failed, all others are stored. Combinations that the strategy refuses are invalid, which is "
+     "no failure:\n"
+     "how many and why is said on standard error.",
      cmd_run},
     {"runs", "", 0, 0, "list the runs of the store", "admf runs\nadmf runs --json", NULL, cmd_runs},
     {"show", "RUN", 1, 1, "show a run and its best combinations",
@@ -51,7 +55,11 @@ const struct cli_command cli_commands[] = {
      "best\n"
      "comes first; combinations with an undefined value come last, and equal ones by number. "
      "--where is\n"
-     "an expression over metrics (admf catalog metrics) and swept values.",
+     "an expression over metrics (admf catalog metrics) and swept values. A run whose supervisor "
+     "was killed\n"
+     "is interrupted; its results are counted. Each symbol stands with the hash of the bars that "
+     "it "
+     "had.",
      cmd_show},
     {"digest", "RUN", 1, 1, "print the hash of all results of a run", "admf digest last",
      "Equal digests are equal results, bit by bit. It does not depend on the number of workers, on "
@@ -69,7 +77,9 @@ const struct cli_command cli_commands[] = {
      "admf indicator 'bbands(close,20,2,2).upper' --csv spx.csv",
      "Prints timestamp, then one column for each expression. An undefined value is an empty field; "
      "a\n"
-     "condition is 1 or 0. An expression that begins with - stands behind --.",
+     "condition is 1 or 0. An expression that begins with - stands behind --. Bars come from "
+     "--symbol or\n"
+     "from --csv, not both.",
      cmd_indicator},
     {"catalog", "indicators|strategies|components|metrics|errors", 1, 1,
      "list what can be used, with every parameter",

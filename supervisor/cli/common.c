@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "proto/status.h"
 #include "proto/units.h"
 
 bool cli_may_colour(FILE *stream)
@@ -133,13 +136,48 @@ const char *cli_run_state_name(uint8_t state)
     return state < sizeof names / sizeof *names ? names[state] : "?";
 }
 
+static int count_status(void *ctx, const struct result *result)
+{
+    struct run_record *record = ctx;
+    enum status status = (enum status)result->status;
+    record->ok_n += status == STATUS_OK;
+    record->invalid_n += status == STATUS_INVALID;
+    record->failed_n += status_is_failure(status);
+    return 0;
+}
+
+int cli_run_settle(struct store *store, struct run_record *record, struct err *err)
+{
+    if (record->state != RUN_STATE_RUNNING)
+        return 0;
+    if (!store_is_owned(store))
+        record->state = RUN_STATE_INTERRUPTED;
+    record->ok_n = record->failed_n = record->invalid_n = 0;
+    return store_each_result(store, record->id, count_status, record, err);
+}
+
+const char *cli_s(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+uint32_t cli_processors_n(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : (uint32_t)n;
+}
+
+unsigned cli_columns_n(int fd)
+{
+    struct winsize size;
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 const char *cli_time_text(int64_t ns, char out[static 40])
 {
-    if (!ns) {
-        strcpy(out, "-");
-        return out;
-    }
-    time_format_iso(ns - ns % NS_PER_S, out);
+    int64_t part_ns = ns % NS_PER_S;
+    time_format_iso(ns - part_ns - (part_ns < 0 ? NS_PER_S : 0), out);
     out[10] = ' ';
     out[strcspn(out, "Z")] = '\0';
     return out;

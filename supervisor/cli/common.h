@@ -37,5 +37,15 @@ int cli_run_open(const struct cli_args *args, const char *id, struct cli_run *re
 void cli_run_close(struct cli_run *run); /* accepts zeroed memory */
 
 const char *cli_run_state_name(uint8_t state);
-/* "2026-01-02 15:04:05" UTC; "-" for 0. For people. */
+/* A record says `running` until its supervisor ends it. Where that one was killed (nobody owns the
+ * store) the state becomes `interrupted`; in both cases the counts come from the stored results. */
+int cli_run_settle(struct store *store, struct run_record *record, struct err *err) ADMF_MUST_CHECK;
+
+/* "2026-01-02 15:04:05" UTC. For people. */
 const char *cli_time_text(int64_t ns, char out[static 40]);
+/* "s" behind a noun, but for one of them. */
+const char *cli_s(uint64_t n);
+/* Processors that this process may run on: the default number of workers. */
+uint32_t cli_processors_n(void);
+/* Columns of the terminal behind a descriptor; 0: it is none, or does not say. */
+unsigned cli_columns_n(int fd);

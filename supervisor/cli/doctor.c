@@ -2,6 +2,7 @@
 /* admf doctor: what a run needs of this machine, tried and not guessed. One check a function. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <lmdb.h>
 #include <nng/nng.h>
@@ -12,7 +13,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +22,7 @@
 
 #include "proto/units.h"
 #include "supervisor/cli/common.h"
+#include "supervisor/pool/pool.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 
@@ -125,31 +126,20 @@ static bool own_cgroup(const char *marker, char *out, size_t out_bytes)
     return found;
 }
 
-static void check_cgroup2(const char *path, struct finding *f)
-{
-    char dir[1200], procs[1300];
-    snprintf(dir, sizeof dir, "/sys/fs/cgroup%.1100s", path);
-    snprintf(procs, sizeof procs, "%s/cgroup.procs", dir);
-    if (access(dir, W_OK) == 0 && access(procs, W_OK) == 0)
-        say(f, VERDICT_OK, "", "cgroup v2, and %.300s may be divided", dir);
-    else
-        say(f, VERDICT_WARN, "start it with systemd-run --user --scope -p Delegate=yes",
-            "cgroup v2 is there, but %.300s is not ours: limits by rlimits", dir);
-}
-
-static void check_cgroup(const struct cli_args *args, struct finding *f)
+/* Limits are kept by rlimits; which cgroups there are is told for those who look after machines. */
+static void check_limits(const struct cli_args *args, struct finding *f)
 {
     char path[1024];
     (void)args;
     if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 &&
         own_cgroup("0::", path, sizeof path))
-        check_cgroup2(path, f);
-    else if (own_cgroup(":memory:", path, sizeof path) &&
-             access("/sys/fs/cgroup/memory", W_OK) == 0)
-        say(f, VERDICT_OK, "", "cgroup v1 with a memory controller");
+        say(f, VERDICT_OK, "",
+            "runs limit workers by rlimit; this process is in %.300s (cgroup v2)", path);
+    else if (own_cgroup(":memory:", path, sizeof path))
+        say(f, VERDICT_OK, "",
+            "runs limit workers by rlimit; this process is in %.300s (cgroup v1)", path);
     else
-        say(f, VERDICT_WARN, "memory limits are kept by rlimits, which is enough for most runs",
-            "no cgroup that is ours");
+        say(f, VERDICT_OK, "", "runs limit workers by rlimit; there are no cgroups");
 }
 
 static void check_files(const struct cli_args *args, struct finding *f)
@@ -171,8 +161,8 @@ static void check_files(const struct cli_args *args, struct finding *f)
 static void check_processors(const struct cli_args *args, struct finding *f)
 {
     (void)args;
-    say(f, VERDICT_OK, "", "%ld processors: as many workers by default",
-        sysconf(_SC_NPROCESSORS_ONLN));
+    uint32_t n = cli_processors_n();
+    say(f, VERDICT_OK, "", "%u processor%s to run on: as many workers by default", n, cli_s(n));
 }
 
 static void check_memory(const struct cli_args *args, struct finding *f)
@@ -195,6 +185,25 @@ static void check_memory(const struct cli_args *args, struct finding *f)
         say(f, VERDICT_OK, "", "%s free", text);
 }
 
+/* Tries the directory that a store would be made in: the nearest one above it that exists. */
+static void check_absent_store(const char *dir, struct finding *f)
+{
+    char above[PATH_MAX], made[PATH_MAX + 32];
+    snprintf(above, sizeof above, "%s", dir);
+    while (access(above, F_OK) < 0 && strrchr(above, '/') > above)
+        *strrchr(above, '/') = '\0';
+    if (access(above, F_OK) < 0)
+        snprintf(above, sizeof above, "%s", above[0] == '/' ? "/" : ".");
+    snprintf(made, sizeof made, "%s/.admf-doctor-XXXXXX", above);
+    if (mkdtemp(made)) {
+        rmdir(made);
+        say(f, VERDICT_OK, "", "%.300s: none yet, it is made on first use", dir);
+    } else {
+        say(f, VERDICT_FAIL, "name another with --store or $ADMF_STORE",
+            "%.200s: cannot be made in %.200s: %s", dir, above, strerror(errno));
+    }
+}
+
 /* The store itself where it exists, else the nearest directory above it that does. */
 static void check_store(const struct cli_args *args, struct finding *f)
 {
@@ -202,7 +211,7 @@ static void check_store(const struct cli_args *args, struct finding *f)
     struct store *store = NULL;
     struct store_info info;
     struct err err = {0};
-    char above[4096], size[24];
+    char size[24];
     if (store_open(dir, STORE_READ, &store, &err) == 0) {
         bool ok = store_info(store, &info, &err) == 0;
         store_close(store);
@@ -212,34 +221,27 @@ static void check_store(const struct cli_args *args, struct finding *f)
             say(f, VERDICT_FAIL, "name another with --store", "%.300s cannot be written: %s", dir,
                 strerror(errno));
         else
-            say(f, VERDICT_OK, "", "%.300s: %llu symbols, %llu runs, %s", dir,
-                (unsigned long long)info.symbols_n, (unsigned long long)info.runs_n,
+            say(f, VERDICT_OK, "", "%.300s: %llu symbol%s, %llu run%s, %s", dir,
+                (unsigned long long)info.symbols_n, cli_s(info.symbols_n),
+                (unsigned long long)info.runs_n, cli_s(info.runs_n),
                 bytes_format(info.file_bytes, size, sizeof size));
         return;
     }
-    if (err.kind != ERR_NO_INPUT) {
+    if (err.kind == ERR_DATA)
         say(f, VERDICT_FAIL, "admf store verify names the damage", "%.400s", err.text);
-        return;
-    }
-    snprintf(above, sizeof above, "%s", dir);
-    while (access(above, F_OK) < 0 && strrchr(above, '/') > above)
-        *strrchr(above, '/') = '\0';
-    if (access(above, W_OK) == 0)
-        say(f, VERDICT_OK, "", "%.300s: none yet, it is made on first use", dir);
+    else if (err.kind == ERR_NO_INPUT)
+        check_absent_store(dir, f);
     else
-        say(f, VERDICT_FAIL, "name another with --store or $ADMF_STORE",
-            "%.300s: cannot be made, %.100s is not writable", dir, above);
+        say(f, VERDICT_FAIL, "name another with --store or $ADMF_STORE", "%.400s", err.text);
 }
 
-/* Whether channels can have their addresses, DIR/admf-XXXXXX/NUMBER.sock, below a directory. */
+/* Whether channels can have their addresses, DIR/admf-run-XXXXXX/wNUMBER, below a directory. */
 static bool may_hold_sockets(const char *dir)
 {
-    char made[4096];
-    if (!dir || dir[0] != '/' ||
-        strlen(dir) + sizeof "/admf-XXXXXX/4294967295.sock" >
-            sizeof((struct sockaddr_un *)0)->sun_path)
+    char made[POOL_DIR_BYTES];
+    int n = dir ? snprintf(made, sizeof made, "%s/admf-run-XXXXXX", dir) : -1;
+    if (n < 0 || dir[0] != '/' || (size_t)n + 1 >= sizeof made) /* as the pool counts */
         return false;
-    snprintf(made, sizeof made, "%s/admf-XXXXXX", dir);
     if (!mkdtemp(made))
         return false;
     rmdir(made);
@@ -280,7 +282,7 @@ static const struct {
     void (*check)(const struct cli_args *args, struct finding *f);
 } checks[] = {
     {"worker", check_worker},       {"store", check_store},   {"sockets", check_sockets},
-    {"memfd", check_memfd},         {"futex", check_futex},   {"cgroup", check_cgroup},
+    {"memfd", check_memfd},         {"futex", check_futex},   {"limits", check_limits},
     {"files", check_files},         {"memory", check_memory}, {"processors", check_processors},
     {"libraries", check_libraries}, {"kernel", check_kernel},
 };

@@ -3,7 +3,8 @@
  *
  * Results come from the store in order and are merged with the grid's numbers, so that a sweep of
  * any size needs the memory of one row. Trades and equity are recomputed, one combination after
- * another. */
+ * another in one session. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ struct export
 {
     const struct cli_args *args;
     struct cli_run run;
+    struct run_detailer *detailer;
     struct rows rows;
     struct cell *cells;
     uint32_t columns_n;
@@ -28,7 +30,8 @@ struct export
     /* combinations */
     const char *swept[CONFIG_DIMS_MAX * 4];
     uint32_t swept_n;
-    uint64_t next; /* number that no row was looked for yet */
+    bool has_strategy; /* a column for the name of each one's strategy */
+    uint64_t next;     /* number that no row was looked for yet */
     /* how a walk inside the store ended */
     int rc;
     struct err *err;
@@ -71,7 +74,8 @@ static bool is_of_profile(const struct export *e, unsigned metric)
 static int combinations_columns(struct export *e, struct err *err)
 {
     e->swept_n = grid_columns(e->run.config, e->swept);
-    int rc = columns_room(e, 2 + e->swept_n + METRIC_N, err);
+    e->has_strategy = e->run.config->strategies_n > 1;
+    int rc = columns_room(e, 3 + e->swept_n + METRIC_N, err);
     if (rc != 0)
         return rc;
     e->columns[e->columns_n++] = "combination";
@@ -81,6 +85,8 @@ static int combinations_columns(struct export *e, struct err *err)
     for (unsigned m = 0; m < METRIC_N; m++)
         if (is_of_profile(e, m))
             e->columns[e->columns_n++] = metric_row(m)->name;
+    if (e->has_strategy)
+        e->columns[e->columns_n++] = "strategy";
     return 0;
 }
 
@@ -99,6 +105,8 @@ static int combination_row(struct export *e, uint64_t n, const struct result *re
     for (unsigned m = 0; m < METRIC_N; m++)
         if (is_of_profile(e, m))
             e->cells[at++] = cell_number(has_metrics ? result->metrics[m] : NAN);
+    if (e->has_strategy)
+        e->cells[at++] = cell_text(grid_strategy(e->run.config, n)->spec.name);
     return rows_add(&e->rows, e->cells, e->err);
 }
 
@@ -155,21 +163,28 @@ static int export_combinations(struct export *e, struct err *err)
 
 /* ---- trades --------------------------------------------------------------------------------- */
 
-static int detail(struct export *e, uint64_t n, struct run_detail *ret_detail, struct err *err)
+static int begin_details(struct export *e, struct err *err)
 {
-    return run_detail(e->run.config, e->run.describe, e->run.store, &e->run.record, n, ret_detail,
-                      err);
+    const struct run_stored run = {e->run.config, e->run.describe, e->run.store, &e->run.record};
+    return run_detailer_open(&run, &e->detailer, err);
 }
 
-static int trade_row(struct export *e, uint64_t n, const struct run_detail *d,
-                     const struct trade *t, struct err *err)
+/* The combination that was named: it must have ended well. */
+static int named_detail(struct export *e, const struct run_detail **ret_detail, struct err *err)
+{
+    int rc = run_detailer_next(e->detailer, e->args->combination, ret_detail, err);
+    return rc == RUN_E_NO_DETAIL ? -ENOENT : rc;
+}
+
+static int trade_row(struct export *e, const struct run_detail *d, const struct trade *t,
+                     struct err *err)
 {
     char entry[TIME_ISO_BYTES], exit[TIME_ISO_BYTES];
     const int64_t *time_ns = d->row_time_ns[t->symbol_idx];
     bool is_open = t->exit_bar == TRADE_OPEN;
     double size = fabs(t->qty);
     struct cell row[] = {
-        cell_count(n),
+        cell_count(d->combo.combination),
         cell_text(e->run.config->symbols[t->symbol_idx].name),
         cell_text(t->qty > 0 ? "long" : "short"),
         cell_number(size),
@@ -188,40 +203,29 @@ static int trade_row(struct export *e, uint64_t n, const struct run_detail *d,
     return rows_add(&e->rows, row, err);
 }
 
-static int trades_of(struct export *e, uint64_t n, struct err *err)
+static int trade_rows(struct export *e, const struct run_detail *d, struct err *err)
 {
-    struct run_detail d = {0};
-    int rc = detail(e, n, &d, err);
-    if (rc != 0)
-        return rc;
-    for (uint32_t i = 0; rc == 0 && i < d.trades_n; i++)
-        rc = trade_row(e, n, &d, &d.trades[i], err);
-    run_detail_fini(&d);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < d->trades_n; i++)
+        rc = trade_row(e, d, &d->trades[i], err);
     return rc;
 }
 
-/* Trades and equity are of a combination that ran to its end. */
-static int need_ok(struct export *e, uint64_t n, struct err *err)
-{
-    struct result result;
-    int rc = store_get_result(e->run.store, e->run.record.id, n, &result, err);
-    if (rc == 0 && result.status != STATUS_OK)
-        rc = err_set(err, ERR_NO_INPUT,
-                     "combination %" PRIu64 " of run %s is %s: it has no trades and no equity", n,
-                     e->run.record.id, status_name(result.status));
-    return rc;
-}
-
-/* No transaction is held while a combination is recomputed. */
+/* Combinations without trades of theirs are passed over. No transaction is held while one is
+ * recomputed. */
 static int all_trades(struct export *e, struct err *err)
 {
     int rc = 0;
     for (uint64_t n = 0; rc == 0 && n < e->run.config->combinations_n; n++) {
-        rc = need_ok(e, n, err);
+        const struct run_detail *d;
+        struct err why;
+        rc = run_detailer_next(e->detailer, n, &d, &why);
         if (rc == 0)
-            rc = trades_of(e, n, err);
-        else if (err->kind == ERR_NO_INPUT)
+            rc = trade_rows(e, d, err);
+        else if (rc == RUN_E_NO_DETAIL)
             rc = 0;
+        else
+            *err = why;
     }
     return rc;
 }
@@ -233,12 +237,15 @@ static int export_trades(struct export *e, struct err *err)
                                         "entry_price", "exit_price", "pnl",        "return",
                                         "commission",  "entry_rule", "exit_rule"};
     struct rows_table table = {"trades", sizeof names / sizeof *names, names};
-    int rc = e->args->combination_given ? need_ok(e, e->args->combination, err) : 0;
+    const struct run_detail *d = NULL;
+    int rc = begin_details(e, err);
+    if (rc == 0 && e->args->combination_given)
+        rc = named_detail(e, &d, err);
     if (rc == 0)
         rc = begin(e, &table, err);
     if (rc != 0)
         return rc;
-    rc = e->args->combination_given ? trades_of(e, e->args->combination, err) : all_trades(e, err);
+    rc = d ? trade_rows(e, d, err) : all_trades(e, err);
     return rc == 0 ? rows_finish(&e->rows, err) : rc;
 }
 
@@ -290,15 +297,11 @@ static int export_equity(struct export *e, struct err *err)
                        "--what equity is of one combination: name it with --combination N (`admf "
                        "show %s` lists the best)",
                        e->run.record.id);
-    struct run_detail d = {0};
-    int rc = need_ok(e, e->args->combination, err);
+    const struct run_detail *d;
+    int rc = begin_details(e, err);
     if (rc == 0)
-        rc = detail(e, e->args->combination, &d, err);
-    if (rc != 0)
-        return rc;
-    rc = equity_table(e, &d, err);
-    run_detail_fini(&d);
-    return rc;
+        rc = named_detail(e, &d, err);
+    return rc == 0 ? equity_table(e, d, err) : rc;
 }
 
 /* ---- faults --------------------------------------------------------------------------------- */
@@ -406,6 +409,9 @@ int cmd_export(const struct cli_args *args, struct err *err)
         rc = check_combination(&e, err);
     if (rc == 0)
         rc = fn(&e, err);
+    if (rc < 0 && err->kind == ERR_INTERRUPTED)
+        rc = 128 + run_detailer_stop_signal(e.detailer);
+    run_detailer_close(e.detailer);
     rows_discard(&e.rows);
     free(e.columns);
     free(e.cells);

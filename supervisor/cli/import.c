@@ -15,13 +15,15 @@ static int check_symbol(const char *name, struct err *err)
         return err_set(err, ERR_USAGE, "--symbol NAME is missing: what are these bars called?");
     bool is_good = n >= 1 && n < SPEC_NAME_BYTES;
     for (size_t i = 0; is_good && i < n; i++)
-        is_good = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
+        is_good = isalnum((unsigned char)name[i]) || strchr(i == 0 ? "^" : "._^=/-", name[i]);
     if (is_good)
         return 0;
     char printable[256];
-    return err_set(err, ERR_USAGE,
-                   "--symbol \"%s\": expected 1 to 63 letters, digits, dots, dashes or underscores",
-                   err_printable(name, printable, sizeof printable));
+    return err_set(
+        err, ERR_USAGE,
+        "--symbol \"%s\": expected 1 to 63 of A-Z a-z 0-9 . _ ^ = / - of which the first "
+        "is a letter, a digit or ^",
+        err_printable(name, printable, sizeof printable));
 }
 
 static void print_report(const struct csv_report *report)
@@ -34,12 +36,12 @@ static void print_report(const struct csv_report *report)
     fputs(report->notes, stderr);
     for (unsigned i = 0; i < CSV_FAULT_N; i++)
         if (report->skipped[i])
-            fprintf(stderr, "skipped %" PRIu64 " rows (%s: %s), first in line %" PRIu64 "\n",
-                    report->skipped[i], csv_fault_name(i), what[i], report->first_skipped_line[i]);
+            fprintf(stderr, "skipped %" PRIu64 " row%s (%s: %s), first in line %" PRIu64 "\n",
+                    report->skipped[i], cli_s(report->skipped[i]), csv_fault_name(i), what[i],
+                    report->first_skipped_line[i]);
     if (report->gaps_n)
-        fprintf(stderr,
-                "%" PRIu64 " steps are longer than 1.5 usual ones (nights, weekends, gaps)\n",
-                report->gaps_n);
+        fprintf(stderr, "%" PRIu64 " step%s longer than 1.5 usual ones (nights, weekends, gaps)\n",
+                report->gaps_n, report->gaps_n == 1 ? " is" : "s are");
 }
 
 static json_t *skipped_json(const struct csv_report *report)
@@ -79,7 +81,7 @@ static int print_json(const struct bars *bars, const struct csv_report *report, 
 static int print_line(const struct bars *bars, struct err *err)
 {
     char first[TIME_ISO_BYTES], last[TIME_ISO_BYTES];
-    printf("%s: %" PRIu32 " bars, %s to %s", bars->symbol, bars->rows_n,
+    printf("%s: %" PRIu32 " bar%s, %s to %s", bars->symbol, bars->rows_n, cli_s(bars->rows_n),
            time_format_iso(bars->time_ns[0], first),
            time_format_iso(bars->time_ns[bars->rows_n - 1], last));
     for (uint32_t i = 0; i < bars->extra_n; i++)

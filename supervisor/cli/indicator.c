@@ -39,15 +39,15 @@ static int no_memory(struct err *err)
 static int bars_from_csv(const struct cli_args *args, struct bars **ret_bars, struct err *err)
 {
     struct csv_report report;
-    struct csv_options options = {
-        .symbol = args->symbol ? args->symbol : "CSV", .lenient = args->lenient, .tz = args->tz};
+    struct csv_options options = {.symbol = "CSV", .lenient = args->lenient, .tz = args->tz};
     int rc = csv_read(args->csv, &options, ret_bars, &report, err);
     if (rc < 0)
         return rc;
     for (int f = 0; f < CSV_FAULT_N; f++)
         if (report.skipped[f])
-            fprintf(stderr, "skipped %llu rows: %s, first at line %llu\n",
-                    (unsigned long long)report.skipped[f], csv_fault_name((enum csv_fault)f),
+            fprintf(stderr, "skipped %llu row%s: %s, first at line %llu\n",
+                    (unsigned long long)report.skipped[f], cli_s(report.skipped[f]),
+                    csv_fault_name((enum csv_fault)f),
                     (unsigned long long)report.first_skipped_line[f]);
     return 0;
 }
@@ -56,6 +56,8 @@ static int load_bars(const struct cli_args *args, struct bars **ret_bars, struct
 {
     struct store *store = NULL;
     struct symbol_info info;
+    if (args->csv && args->symbol)
+        return err_set(err, ERR_USAGE, "admf indicator takes --csv or --symbol, not both");
     if (args->csv)
         return bars_from_csv(args, ret_bars, err);
     if (!args->symbol)

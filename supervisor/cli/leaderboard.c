@@ -206,6 +206,10 @@ static int take_result(void *ctx, const struct result *result)
     bool passes;
     if (result->status < STATUS_N)
         b->status_n[result->status]++;
+    if (result->status == STATUS_INVALID && b->status_n[STATUS_INVALID] == 1) {
+        b->invalid_first = result->combination;
+        memcpy(b->invalid_message, result->message, sizeof b->invalid_message);
+    }
     if (result->status != STATUS_OK)
         return 0;
     if (result->metrics[METRIC_TRADES] < (double)w->config->min_trades) {
@@ -284,17 +288,32 @@ void leaderboard_fini(struct leaderboard *board)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-/* The metrics of the table: what ranks, the objective, the main ones; each once. */
+static bool has_open_trades(const struct leaderboard *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->entries[i].metrics[METRIC_OPEN_TRADES] > 0)
+            return true;
+    return false;
+}
+
+/* The metrics of the table: what ranks, the objective, the main ones; each once. Trades that are
+ * open at the end explain a return without trades. */
 static unsigned shown_metrics(const struct leaderboard *b, const struct config *config,
                               enum metric out[static METRIC_N])
 {
-    const enum metric wanted[] = {
-        b->metric,          (enum metric)config->objective, METRIC_RETURN_PCT,
-        METRIC_SHARPE,      METRIC_MAX_DRAWDOWN_PCT,        METRIC_TRADES,
-        METRIC_WIN_RATE_PCT};
+    const enum metric wanted[] = {b->metric,
+                                  (enum metric)config->objective,
+                                  METRIC_RETURN_PCT,
+                                  METRIC_SHARPE,
+                                  METRIC_MAX_DRAWDOWN_PCT,
+                                  METRIC_TRADES,
+                                  METRIC_OPEN_TRADES,
+                                  METRIC_WIN_RATE_PCT};
     unsigned n = 0;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         bool is_new = true;
+        if (wanted[i] == METRIC_OPEN_TRADES)
+            is_new = has_open_trades(b);
         for (unsigned k = 0; k < n; k++)
             is_new &= out[k] != wanted[i];
         if (is_new)
@@ -390,8 +409,42 @@ void leaderboard_write(FILE *out, const struct leaderboard *board, const struct 
         cli_table_print(t, out);
     cli_table_destroy(t);
     if (board->left_out_n)
-        fprintf(out, "%llu combinations with fewer than %llu trades are not ranked\n",
-                (unsigned long long)board->left_out_n, (unsigned long long)config->min_trades);
+        fprintf(out, "%llu combination%s with fewer than %llu trade%s %s not ranked\n",
+                (unsigned long long)board->left_out_n, cli_s(board->left_out_n),
+                (unsigned long long)config->min_trades, cli_s(config->min_trades),
+                board->left_out_n == 1 ? "is" : "are");
+}
+
+static void explain_none_ran(FILE *out, uint64_t all_n, uint64_t invalid_n, const char *why)
+{
+    if (invalid_n == 0)
+        fputs("no combination ran to its end\n", out);
+    else if (invalid_n < all_n)
+        fprintf(out, "no combination ran to its end: %llu of %llu %s invalid: %s\n",
+                (unsigned long long)invalid_n, (unsigned long long)all_n,
+                invalid_n == 1 ? "is" : "are", why);
+    else if (all_n == 1)
+        fprintf(out, "no combination ran: the only one is invalid: %s\n", why);
+    else
+        fprintf(out, "no combination ran: all %llu are invalid: %s\n", (unsigned long long)all_n,
+                why);
+}
+
+void leaderboard_explain(FILE *out, const struct leaderboard *board,
+                         const struct run_record *record, bool is_terse)
+{
+    char why[1024];
+    uint64_t all_n = record->combinations_n, ended_n = 0;
+    uint64_t invalid_n = board->status_n[STATUS_INVALID];
+    for (int s = 0; s < STATUS_N; s++)
+        ended_n += s == STATUS_NOT_RUN ? 0 : board->status_n[s];
+    err_printable(board->invalid_message, why, sizeof why);
+    if (board->status_n[STATUS_OK] == 0 && ended_n > 0 && ended_n >= all_n)
+        explain_none_ran(out, all_n, invalid_n, why);
+    else if (invalid_n > 0 && !is_terse)
+        fprintf(out, "%llu of %llu combinations %s invalid, the first is %llu: %s\n",
+                (unsigned long long)invalid_n, (unsigned long long)all_n,
+                invalid_n == 1 ? "is" : "are", (unsigned long long)board->invalid_first, why);
 }
 
 static json_t *entry_json(const struct leaderboard_entry *e, const struct config *config,
@@ -422,17 +475,4 @@ json_t *leaderboard_json(const struct leaderboard *board, const struct config *c
     for (size_t i = 0; i < board->n; i++)
         json_array_append_new(list, entry_json(&board->entries[i], config, &h));
     return list;
-}
-
-int leaderboard_print(FILE *out, struct store *store, const struct config *config,
-                      const struct run_record *record, const struct leaderboard_options *options,
-                      struct err *err)
-{
-    struct leaderboard board;
-    int rc = leaderboard_make(store, config, record, options, &board, err);
-    if (rc < 0)
-        return rc;
-    leaderboard_write(out, &board, config);
-    leaderboard_fini(&board);
-    return 0;
 }

@@ -30,6 +30,8 @@ struct leaderboard {
     enum metric metric; /* that ranks */
     int direction;      /* +1: more is better */
     uint64_t status_n[STATUS_N];
+    uint64_t invalid_first; /* where status_n[STATUS_INVALID] > 0: the first of them, and why */
+    char invalid_message[256];
     uint64_t left_out_n; /* fewer trades than optimization.min_trades */
     uint64_t matched_n;  /* ranked, whether among the best or not */
     size_t n;
@@ -48,10 +50,9 @@ void leaderboard_fini(struct leaderboard *board); /* accepts zeroed memory */
 
 /* A table for people: combination, strategy, swept values, the main metrics. */
 void leaderboard_write(FILE *out, const struct leaderboard *board, const struct config *config);
+/* Says which combinations are invalid and why, and warns where none ran at all. Nothing where there
+ * is nothing to say; with is_terse only the warning. */
+void leaderboard_explain(FILE *out, const struct leaderboard *board,
+                         const struct run_record *record, bool is_terse);
 /* A list of {combination, strategy, parameters, metrics}. */
 json_t *leaderboard_json(const struct leaderboard *board, const struct config *config);
-
-/* Makes and writes. */
-int leaderboard_print(FILE *out, struct store *store, const struct config *config,
-                      const struct run_record *record, const struct leaderboard_options *options,
-                      struct err *err) ADMF_MUST_CHECK;

@@ -10,16 +10,17 @@
 #include "supervisor/cli/options.h"
 
 /* A program started without descriptors 0 to 2 would otherwise give their numbers to its own files.
- */
+ * What stands in for standard output cannot be written: lost data is an error (EBADF), lost talk is
+ * not. */
 static bool fill_std_fds(void)
 {
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    } while (fd >= 0 && fd <= 2 && fcntl(fd, F_SETFD, 0) == 0);
-    if (fd > 2)
-        close(fd);
-    return fd >= 0;
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
+            return false;
+    }
+    return true;
 }
 
 static int report(const struct err *err, const struct cli_command *command)
@@ -40,6 +41,8 @@ static int print_help_or_version(const struct cli_parsed *p)
         puts("admf " ADMF_VERSION);
     else if (p->command)
         cli_print_command_help(stdout, p->command);
+    else if (p->noun)
+        cli_print_noun_help(stdout, p->noun);
     else
         cli_print_help(stdout);
     return 0;
@@ -62,6 +65,8 @@ int cli_main(int argc, char **argv)
     if (!fill_std_fds())
         return err_exit_code(ERR_SYSTEM);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file at its limit (ulimit -f) is EFBIG, as a full disk is ENOSPC */
     log_init("admf");
     int rc = cli_parse(argc, (const char *const *)argv, &parsed, &err);
     if (rc == 0)

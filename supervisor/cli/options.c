@@ -195,6 +195,7 @@ static int store_value(struct reading *r, const struct cli_option *option, const
     struct cli_args *args = &r->out->args;
     char *base = (char *)args;
     uint64_t count = 0;
+    char shown[128];
     if (option->kind == VALUE_COUNT) {
         int rc = read_count(r, option, text, &count);
         if (rc < 0)
@@ -207,6 +208,9 @@ static int store_value(struct reading *r, const struct cli_option *option, const
         memcpy(base + option->value_off, &text, sizeof text);
         return 0;
     }
+    if (!strchr(text, '=') || text[0] == '=')
+        return err_set(r->err, ERR_USAGE, "--%s needs %s, not \"%s\"", option->name, option->value,
+                       err_printable(text, shown, sizeof shown));
     if (args->sets_n == CLI_SETS_MAX)
         return err_set(r->err, ERR_USAGE, "more than %d times --%s", CLI_SETS_MAX, option->name);
     args->sets[args->sets_n++] = text;
@@ -310,6 +314,17 @@ static int check_args(const struct cli_parsed *p, struct err *err)
     return 0;
 }
 
+/* `admf data --help` and `admf help data`. */
+static bool asks_for_noun(struct cli_parsed *p)
+{
+    char verbs[256];
+    if (!p->wants_help || p->args.positional_n != 1 ||
+        !verbs_of(p->args.positional[0], verbs, sizeof verbs))
+        return false;
+    p->noun = p->args.positional[0];
+    return true;
+}
+
 /* `admf help [COMMAND]`, with the words of the command behind it. */
 static int read_help(struct cli_parsed *p, struct err *err)
 {
@@ -319,7 +334,9 @@ static int read_help(struct cli_parsed *p, struct err *err)
     if (p->args.positional_n == 0)
         return 0;
     p->command = command_of(p->args.positional, p->args.positional_n, &words);
-    return p->command ? 0 : unknown_command(p->args.positional, p->args.positional_n, err);
+    if (p->command || asks_for_noun(p))
+        return 0;
+    return unknown_command(p->args.positional, p->args.positional_n, err);
 }
 
 static int read_command(struct reading *r)
@@ -331,13 +348,9 @@ static int read_command(struct reading *r)
     if (strcmp(p->args.positional[0], "help") == 0)
         return read_help(p, r->err);
     p->command = command_of(p->args.positional, p->args.positional_n, &words);
-    if (!p->command) {
-        char verbs[256]; /* `admf data --help` */
-        if (p->wants_help && p->args.positional_n == 1 &&
-            verbs_of(p->args.positional[0], verbs, sizeof verbs))
-            return 0;
-        return unknown_command(p->args.positional, p->args.positional_n, r->err);
-    }
+    if (!p->command)
+        return asks_for_noun(p) ? 0
+                                : unknown_command(p->args.positional, p->args.positional_n, r->err);
     drop_words(&p->args, words);
     if (p->wants_help || p->wants_version)
         return 0;
@@ -397,6 +410,21 @@ void cli_print_help(FILE *out)
     fputs("\nOptions may stand anywhere; -- ends them; - is standard input or output.\n"
           "Exit codes: admf catalog errors.\n",
           out);
+}
+
+void cli_print_noun_help(FILE *out, const char *noun)
+{
+    size_t noun_n = strlen(noun);
+    fprintf(out, "usage: admf %s VERB [ARGUMENTS] [OPTIONS]\n\nverbs:\n", noun);
+    for (unsigned i = 0; i < cli_commands_n; i++) {
+        const struct cli_command *c = &cli_commands[i];
+        char left[64];
+        if (strncmp(c->name, noun, noun_n) != 0 || c->name[noun_n] != ' ')
+            continue;
+        snprintf(left, sizeof left, "%s%s%s", c->name, *c->usage ? " " : "", c->usage);
+        fprintf(out, "  %-20s %s\n", left, c->what);
+    }
+    fprintf(out, "\nadmf help %s VERB explains one of them.\n", noun);
 }
 
 void cli_print_command_help(FILE *out, const struct cli_command *command)

@@ -33,6 +33,7 @@ struct cli_parsed {
     struct cli_args args; /* positional: without the words of the command */
     bool wants_help, wants_version;
     const struct cli_command *command; /* NULL: none was named */
+    const char *noun;                  /* "data" of `admf data --help`; NULL: none */
 };
 
 /* Reads a whole command line. Nothing is opened. On ERR_USAGE ret->command is set if it was
@@ -43,4 +44,6 @@ bool cli_option_is_for(const struct cli_option *option, const struct cli_command
 const struct cli_command *cli_command_find(const char *name); /* NULL where there is none */
 
 void cli_print_help(FILE *out);
+/* The verbs of a noun such as data, one a line. */
+void cli_print_noun_help(FILE *out, const char *noun);
 void cli_print_command_help(FILE *out, const struct cli_command *command);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where -o writes: a temporary file beside the target that takes its name when all is written, so
- * that a failed command leaves what was there before. Without -o, or with "-", standard output. */
+ * that a failed command, or one that SIGHUP, SIGINT or SIGTERM ends, leaves what was there before.
+ * Without -o, or with "-", standard output. */
 #pragma once
 
 #include <limits.h>

@@ -12,24 +12,25 @@
 
 /* ---- CSV ------------------------------------------------------------------------------------ */
 
-/* RFC 4180. A spreadsheet takes a text that begins with = + - @ for a formula: such a text gets a
- * '. */
-static void csv_text(FILE *out, const char *text)
+void csv_put_field(FILE *out, const char *before, const char *text)
 {
-    bool is_formula = *text && strchr("=+-@\t\r", *text);
-    if (!is_formula && !strpbrk(text, ",\"\r\n")) {
+    if (!*before && !strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
         return;
     }
     putc('"', out);
-    if (is_formula)
-        putc('\'', out);
+    fputs(before, out);
     for (; *text; text++) {
         if (*text == '"')
             putc('"', out);
         putc(*text, out);
     }
     putc('"', out);
+}
+
+void csv_put_text(FILE *out, const char *text)
+{
+    csv_put_field(out, *text && strchr("=+-@\t\r", *text) ? "'" : "", text);
 }
 
 static void csv_cell(FILE *out, const struct cell *cell)
@@ -40,7 +41,7 @@ static void csv_cell(FILE *out, const struct cell *cell)
     else if (cell->kind == CELL_NUMBER)
         fputs(f64_format(cell->number, number), out);
     else if (cell->kind == CELL_TEXT)
-        csv_text(out, cell->text);
+        csv_put_text(out, cell->text);
 }
 
 static int csv_begin(struct rows *rows, struct err *err)
@@ -49,7 +50,7 @@ static int csv_begin(struct rows *rows, struct err *err)
     for (uint32_t i = 0; i < rows->table->columns_n; i++) {
         if (i)
             putc(',', rows->output.file);
-        csv_text(rows->output.file, rows->table->columns[i]);
+        csv_put_text(rows->output.file, rows->table->columns[i]);
     }
     putc('\n', rows->output.file);
     return 0;

@@ -67,12 +67,21 @@ struct rows {
 
 #define ROWS_E_CLOSED 1 /* the reader of standard output has left: stop, all is well */
 
-/* Known formats: csv (the default), json, jsonl, sqlite. ERR_USAGE with a suggestion for others. */
+/* Known formats: csv (the default), json, jsonl, sqlite. ERR_USAGE with a suggestion for others.
+ * sqlite replaces a database or an empty file, nothing else: ERR_CREATE. Its column names differ by
+ * more than case: one that does not gets a suffix, `N_2`. */
 int rows_open(const char *format, const char *path, const struct rows_table *table,
               struct rows *ret_rows, struct err *err) ADMF_MUST_CHECK;
 /* table->columns_n cells. 0, ROWS_E_CLOSED, or a negative errno. */
 int rows_add(struct rows *rows, const struct cell *cells, struct err *err) ADMF_MUST_CHECK;
 int rows_finish(struct rows *rows, struct err *err) ADMF_MUST_CHECK;
 void rows_discard(struct rows *rows); /* accepts zeroed memory; does nothing after rows_finish */
+
+/* A field of CSV as RFC 4180 writes it, quoted where it must be or `before` is put in front of it.
+ */
+void csv_put_field(FILE *out, const char *before, const char *text);
+/* The same for a text of unknown origin: a spreadsheet takes one that begins with = + - @ for a
+ * formula, so it gets a ' in front. */
+void csv_put_text(FILE *out, const char *text);
 
 extern const struct rows_format rows_csv, rows_json, rows_jsonl, rows_sqlite;

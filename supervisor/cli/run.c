@@ -14,8 +14,10 @@
 #include "supervisor/cli/leaderboard.h"
 #include "supervisor/pool/run.h"
 
-#define PLAIN_EVERY_NS (INT64_C(2) * NS_PER_S)
-#define FAILURES_SHOWN 5
+#define PLAIN_EVERY_NS  (INT64_C(2) * NS_PER_S)
+#define FAILURES_SHOWN  5
+#define PROGRESS_BYTES  256
+#define COLUMNS_DEFAULT 80 /* of a terminal that does not say */
 
 struct job {
     const struct cli_args *args;
@@ -23,6 +25,7 @@ struct job {
     struct config *config;
     struct store *store;
     struct run_summary summary;
+    struct leaderboard board;
     /* progress */
     bool is_terminal;
     bool has_line; /* an unfinished line is on the terminal */
@@ -32,7 +35,8 @@ struct job {
 
 /* ---- progress ------------------------------------------------------------------------------- */
 
-static void print_progress(const struct job *job, const struct run_progress *p)
+static void write_progress(const struct job *job, const struct run_progress *p,
+                           char out[static PROGRESS_BYTES])
 {
     char left[32], best[64] = "";
     if (isfinite(p->seconds_left))
@@ -44,24 +48,34 @@ static void print_progress(const struct job *job, const struct run_progress *p)
                  metric_row((enum metric)job->config->objective)->name, p->best.objective,
                  p->best.combination);
     double percent = p->total_n > 0 ? 100.0 * (double)p->done_n / (double)p->total_n : 100.0;
-    fprintf(stderr, "%" PRIu64 "/%" PRIu64 " (%.0f %%), %.0f/s, %s left, %" PRIu64 " failed%s",
-            p->done_n, p->total_n, percent, p->per_second, left, p->failed_n, best);
+    snprintf(out, PROGRESS_BYTES,
+             "%" PRIu64 "/%" PRIu64 " (%.0f %%), %.0f/s, %s left, %" PRIu64 " failed%s", p->done_n,
+             p->total_n, percent, p->per_second, left, p->failed_n, best);
+}
+
+/* Over the line before, and cut where the terminal ends: a line that wraps cannot be taken back. */
+static void print_over(const char *text)
+{
+    unsigned columns_n = cli_columns_n(STDERR_FILENO);
+    int most = (int)(columns_n ? columns_n : COLUMNS_DEFAULT) - 1;
+    fprintf(stderr, "\r%.*s\033[K", most, text);
+    fflush(stderr);
 }
 
 static void show_progress(void *ctx, const struct run_progress *p)
 {
     struct job *job = ctx;
+    char text[PROGRESS_BYTES];
     int64_t now = mono_now_ns();
+    if (!job->is_terminal && now - job->shown_ns < PLAIN_EVERY_NS)
+        return;
+    write_progress(job, p, text);
     if (job->is_terminal) {
-        fputs("\r", stderr);
-        print_progress(job, p);
-        fputs("\033[K", stderr);
-        fflush(stderr);
+        print_over(text);
         job->has_line = true;
-    } else if (now - job->shown_ns >= PLAIN_EVERY_NS) {
+    } else {
         job->shown_ns = now;
-        print_progress(job, p);
-        fputc('\n', stderr);
+        fprintf(stderr, "%s\n", text);
     }
 }
 
@@ -89,13 +103,12 @@ static void print_word(const char *word)
     fputc('\'', stderr);
 }
 
-static void print_resume_command(const struct job *job)
+static void print_resume_command(const struct cli_args *args, const char *run_id)
 {
-    const struct cli_args *args = job->args;
     fputs("  admf run", stderr);
     print_word(args->positional[0]);
     fputs(" --resume", stderr);
-    print_word(job->summary.record.id);
+    print_word(run_id);
     if (args->store) {
         fputs(" --store", stderr);
         print_word(args->store);
@@ -123,8 +136,8 @@ static void print_failures(struct job *job)
 {
     const struct run_record *r = &job->summary.record;
     struct err ignored; /* the store was read for the leaderboard: what is wrong was said there */
-    fprintf(stderr, "%" PRIu64 " of %" PRIu64 " combinations failed:\n", r->failed_n,
-            r->combinations_n);
+    fprintf(stderr, "%" PRIu64 " of %" PRIu64 " combination%s failed:\n", r->failed_n,
+            r->combinations_n, cli_s(r->combinations_n));
     (void)!store_each_result(job->store, r->id, print_failure, job, &ignored);
     if (r->failed_n > FAILURES_SHOWN)
         fprintf(stderr, "  and %" PRIu64 " more\n", r->failed_n - FAILURES_SHOWN);
@@ -136,9 +149,11 @@ static void print_talk(struct job *job)
     const struct run_summary *s = &job->summary;
     char took[32], plane[32];
     uint64_t done_n = s->record.combinations_n - s->not_run_n;
-    fprintf(stderr, "%" PRIu64 " combinations in %s on %u workers, %u series, plane of %s\n",
-            done_n, duration_format((int64_t)(s->record.wall_s * 1e9), took, sizeof took),
-            s->record.workers, s->series_n, bytes_format(s->plane_bytes, plane, sizeof plane));
+    fprintf(stderr, "%" PRIu64 " combination%s in %s on %u worker%s, %u series, plane of %s\n",
+            done_n, cli_s(done_n),
+            duration_format((int64_t)(s->record.wall_s * 1e9), took, sizeof took),
+            s->record.workers, cli_s(s->record.workers), s->series_n,
+            bytes_format(s->plane_bytes, plane, sizeof plane));
 }
 
 static void print_end(struct job *job)
@@ -146,10 +161,12 @@ static void print_end(struct job *job)
     const struct run_summary *s = &job->summary;
     if (s->record.failed_n > 0)
         print_failures(job);
+    leaderboard_explain(stderr, &job->board, &s->record, job->args->quiet);
     if (s->interrupted_by) {
-        fprintf(stderr, "stopped by %s, %" PRIu64 " combinations are left. To go on:\n",
-                s->interrupted_by == SIGTERM ? "SIGTERM" : "SIGINT", s->not_run_n);
-        print_resume_command(job);
+        fprintf(stderr, "stopped by %s, %" PRIu64 " combination%s left. To go on:\n",
+                s->interrupted_by == SIGTERM ? "SIGTERM" : "SIGINT", s->not_run_n,
+                s->not_run_n == 1 ? " is" : "s are");
+        print_resume_command(job->args, s->record.id);
     }
 }
 
@@ -222,10 +239,7 @@ static int print_json(const struct job *job, struct err *err)
 
 static int print_table(const struct job *job, struct err *err)
 {
-    struct leaderboard_options options = {0};
-    int r = leaderboard_print(stdout, job->store, job->config, &job->summary.record, &options, err);
-    if (r < 0)
-        return r;
+    leaderboard_write(stdout, &job->board, job->config);
     printf("\nrun %s\n", job->summary.record.id);
     return cli_finish_stdout(err);
 }
@@ -250,10 +264,46 @@ static int job_run(struct job *job, struct err *err)
         return r;
     if (!is_quiet)
         print_talk(job);
-    r = args->json ? print_json(job, err) : print_table(job, err);
+    struct leaderboard_options leaders = {0};
+    r = leaderboard_make(job->store, job->config, &job->summary.record, &leaders, &job->board, err);
     if (r == 0)
-        print_end(job);
+        r = args->json ? print_json(job, err) : print_table(job, err);
+    print_end(job);
+    if (r < 0)
+        fprintf(stderr, "run %s is stored: admf show %s\n", job->summary.record.id,
+                job->summary.record.id);
     return r;
+}
+
+/* The id of the run that `name` names; "" where there is none. */
+static void find_run(struct store *store, const char *name, char ret_id[static RUN_ID_BYTES])
+{
+    struct run_record record;
+    struct err ignored; /* there need not be one */
+    ret_id[0] = '\0';
+    if (store_run_get(store, name, &record, &ignored) < 0)
+        return;
+    memcpy(ret_id, record.id, RUN_ID_BYTES);
+    run_record_fini(&record);
+}
+
+/* After a run that could not go on: how to, where it has left a record. `before` is the last run of
+ * the store before it. The store is opened again, as LMDB refuses all work after a failed write. */
+static void print_way_on(struct job *job, const char *before, enum err_kind kind)
+{
+    char id[RUN_ID_BYTES];
+    struct err ignored; /* the failure itself is what is reported */
+    const char *resume = job->args->resume;
+    bool is_refused = kind == ERR_CONFIG || kind == ERR_DATA || kind == ERR_NO_INPUT;
+    store_close(job->store);
+    job->store = NULL;
+    if (cli_store_open(job->args, STORE_READ, &job->store, &ignored) < 0)
+        return;
+    find_run(job->store, resume ? resume : "last", id);
+    if (id[0] == '\0' || (resume ? is_refused : strcmp(id, before) == 0))
+        return;
+    fprintf(stderr, "run %s keeps what was committed. To go on:\n", id);
+    print_resume_command(job->args, id);
 }
 
 static int exit_code(const struct run_summary *s)
@@ -274,12 +324,17 @@ int cmd_run(const struct cli_args *args, struct err *err)
                         err);
     if (r == 0)
         r = cli_store_open(args, STORE_WRITE, &job.store, err);
-    if (r == 0)
-        r = job_run(&job, err);
+    char before[RUN_ID_BYTES] = "";
     if (r == 0) {
-        r = exit_code(&job.summary);
-        run_summary_fini(&job.summary);
+        find_run(job.store, "last", before);
+        r = job_run(&job, err);
+        if (r < 0 && job.summary.record.id[0] == '\0')
+            print_way_on(&job, before, err->kind);
     }
+    if (r == 0)
+        r = exit_code(&job.summary);
+    leaderboard_fini(&job.board);
+    run_summary_fini(&job.summary);
     store_close(job.store);
     config_destroy(job.config);
     describe_destroy(job.describe);

@@ -7,6 +7,8 @@
 #include "supervisor/cli/leaderboard.h"
 #include "supervisor/cli/record.h"
 
+#define SYMBOLS_SHOWN 20
+
 static void print_fact(const char *name, const char *text)
 {
     char shown[1024];
@@ -19,15 +21,30 @@ static void print_hash(const char *name, const uint64_t hash[2])
            (unsigned long long)hash[1]);
 }
 
-static void print_symbols(const struct config *config)
+/* With the hash of each one's bars, as `data info` has it. */
+static void print_symbols(const struct cli_run *run)
 {
     char shown[256];
-    printf("%-14s", "symbols");
-    for (uint32_t i = 0; i < config->symbols_n && i < 20; i++)
-        printf(" %s", err_printable(config->symbols[i].name, shown, sizeof shown));
-    if (config->symbols_n > 20)
-        printf(" and %u more", config->symbols_n - 20);
-    putchar('\n');
+    uint32_t n = run->config->symbols_n;
+    for (uint32_t i = 0; i < n && i < SYMBOLS_SHOWN; i++) {
+        const uint64_t *hash = run->record.symbol_hash[i];
+        printf("%-14s %s", "symbol",
+               err_printable(run->config->symbols[i].name, shown, sizeof shown));
+        printf(", data_hash %016llx%016llx\n", (unsigned long long)hash[0],
+               (unsigned long long)hash[1]);
+    }
+    if (n > SYMBOLS_SHOWN)
+        printf("%-14s and %u more\n", "", n - SYMBOLS_SHOWN);
+}
+
+static json_t *symbols_json(const struct cli_run *run)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < run->config->symbols_n; i++)
+        json_array_append_new(
+            list, json_pack("{s:o, s:o}", "symbol", cli_json_text(run->config->symbols[i].name),
+                            "data_hash", cli_json_hash(run->record.symbol_hash[i])));
+    return list;
 }
 
 static void print_facts(const struct cli_run *run)
@@ -37,14 +54,17 @@ static void print_facts(const struct cli_run *run)
     print_fact("run", r->id);
     print_fact("state", cli_run_state_name(r->state));
     print_fact("started", cli_time_text(r->started_ns, text));
-    print_fact("ended", cli_time_text(r->ended_ns, text));
-    print_fact("took", duration_format((int64_t)(r->wall_s * 1e9), text, sizeof text));
-    print_symbols(run->config);
+    print_fact("ended", r->ended_ns ? cli_time_text(r->ended_ns, text) : "-");
+    print_fact("took",
+               r->ended_ns ? duration_format((int64_t)(r->wall_s * 1e9), text, sizeof text) : "-");
+    print_symbols(run);
     print_hash("config_hash", r->config_hash);
     print_hash("data_hash", r->data_hash);
     print_fact("engine", r->engine_version);
-    printf("%-14s %u\n", "workers", r->workers);
-    printf("%-14s %llu\n", "bar_steps", (unsigned long long)r->bar_steps);
+    if (r->ended_ns) { /* an interrupted supervisor has not noted them */
+        printf("%-14s %u\n", "workers", r->workers);
+        printf("%-14s %llu\n", "bar_steps", (unsigned long long)r->bar_steps);
+    }
 }
 
 static uint64_t results_n(const struct leaderboard *board)
@@ -77,11 +97,16 @@ static void print_counts(const struct cli_run *run, const struct leaderboard *bo
 
 static int print_text(const struct cli_run *run, const struct leaderboard *board, struct err *err)
 {
+    char why[1024];
     print_facts(run);
     print_counts(run, board);
+    if (board->status_n[STATUS_INVALID])
+        printf("%-14s %llu: %s\n", "first invalid", (unsigned long long)board->invalid_first,
+               err_printable(board->invalid_message, why, sizeof why));
     printf("%-14s %s, %s\n\n", "ranked by", metric_row(board->metric)->name,
            board->direction > 0 ? "the highest first" : "the lowest first");
     leaderboard_write(stdout, board, run->config);
+    leaderboard_explain(stderr, board, &run->record, true);
     return cli_finish_stdout(err);
 }
 
@@ -92,6 +117,12 @@ static int print_json(const struct cli_run *run, const struct leaderboard *board
         json_object_set_new(statuses, status_name((enum status)s),
                             cli_json_count(status_count(run, board, s)));
     json_object_set_new(json, "statuses", statuses);
+    if (board->status_n[STATUS_INVALID])
+        json_object_set_new(json, "first_invalid",
+                            json_pack("{s:o, s:o}", "combination",
+                                      cli_json_count(board->invalid_first), "message",
+                                      cli_json_text(board->invalid_message)));
+    json_object_set_new(json, "symbols", symbols_json(run));
     json_object_set_new(json, "sort", json_string(metric_row(board->metric)->name));
     json_object_set_new(json, "direction",
                         json_string(board->direction > 0 ? "maximize" : "minimize"));
@@ -111,7 +142,9 @@ int cmd_show(const struct cli_args *args, struct err *err)
     int rc = cli_run_open(args, args->positional[0], &run, err);
     if (rc < 0)
         return rc;
-    rc = leaderboard_make(run.store, run.config, &run.record, &options, &board, err);
+    rc = cli_run_settle(run.store, &run.record, err);
+    if (rc == 0)
+        rc = leaderboard_make(run.store, run.config, &run.record, &options, &board, err);
     if (rc == 0) {
         rc = args->json ? print_json(&run, &board, err) : print_text(&run, &board, err);
         leaderboard_fini(&board);

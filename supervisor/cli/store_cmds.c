@@ -22,8 +22,8 @@ static void info_text(const char *dir, const struct store_info *info)
     printf("path     %s\n", err_printable(dir, shown, sizeof shown));
     printf("format   %u\n", info->format_version);
     printf("size     %s\n", bytes_format(info->file_bytes, size, sizeof size));
-    printf("symbols  %llu with %llu bars\n", (unsigned long long)info->symbols_n,
-           (unsigned long long)info->bars_rows_n);
+    printf("symbols  %llu with %llu bar%s\n", (unsigned long long)info->symbols_n,
+           (unsigned long long)info->bars_rows_n, cli_s(info->bars_rows_n));
     printf("runs     %llu\n", (unsigned long long)info->runs_n);
     printf("results  %llu\n", (unsigned long long)info->results_n);
     printf("faults   %llu\n", (unsigned long long)info->faults_n);
@@ -78,7 +78,7 @@ static int report(const struct cli_args *args, struct damage *d, uint64_t values
                                         cli_json_count(values_n), "damaged",
                                         cli_json_count(damaged_n), "list", d->list),
                               err);
-    printf("%llu values, %llu damaged\n", (unsigned long long)values_n,
+    printf("%llu value%s, %llu damaged\n", (unsigned long long)values_n, cli_s(values_n),
            (unsigned long long)damaged_n);
     return cli_finish_stdout(err);
 }
@@ -93,7 +93,8 @@ int cmd_store_verify(const struct cli_args *args, struct err *err)
         rc = report(args, &d, values_n, damaged_n, err);
     json_decref(d.list);
     if (rc == 0 && damaged_n > 0)
-        return err_set(err, ERR_DATA, "the store %s is damaged: %llu of %llu values", dir,
-                       (unsigned long long)damaged_n, (unsigned long long)values_n);
+        return err_set(err, ERR_DATA, "the store %s is damaged: %llu of %llu value%s", dir,
+                       (unsigned long long)damaged_n, (unsigned long long)values_n,
+                       cli_s(values_n));
     return rc;
 }

@@ -3,10 +3,8 @@
  * edge. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/common.h"
 
 struct cell {
     char *text; /* NULL: empty */
@@ -125,10 +123,8 @@ static void put_cell(struct line *l, const struct cell *cell, size_t width, bool
 
 static size_t line_room(FILE *out)
 {
-    struct winsize size;
-    if (!isatty(fileno(out)) || ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
-        return SIZE_MAX;
-    return size.ws_col;
+    unsigned columns_n = cli_columns_n(fileno(out));
+    return columns_n < 20 ? SIZE_MAX : columns_n;
 }
 
 /* A head stands over numbers as they do. */

@@ -58,6 +58,12 @@ enum dim_target {
     DIM_SYMBOL,
 };
 
+/* Where a value was written, for errors that show later: "file:line:column", or the --set; "" where
+ * it was not. */
+struct config_place {
+    char text[544];
+};
+
 struct grid_where; /* `where`, parsed and bound to dims (config/grid.c) */
 
 /* Values that hold where no strategy and no dimension says otherwise. */
@@ -72,7 +78,8 @@ double dim_value(const struct dim *dim, uint64_t i);
 /* One entry of strategies[], with the fixed part of its combinations. */
 struct config_strategy {
     struct strategy_spec spec;
-    struct combo base; /* every value that is not swept */
+    struct combo base;              /* every value that is not swept */
+    struct config_place rule_at[4]; /* of `rules`: long_entry, long_exit, short_entry, short_exit */
     uint32_t dims_n;
     struct dim dims[CONFIG_DIMS_MAX];
     char where[SPEC_RULE_BYTES];   /* condition over dims' and parameters' names; "" for none */
@@ -93,6 +100,7 @@ struct config_symbol {
 struct config_bound {
     enum { BOUND_NONE, BOUND_TIME, BOUND_BAR } kind;
     int64_t value;
+    struct config_place at;
 };
 
 struct config {

@@ -98,6 +98,7 @@ int read_bound(struct loader *l, const struct schema_row *row, const struct node
                         "(2020-01-31T14:30:00Z), a bar number, or none",
                         row->path, node_show(v).text);
     }
+    node_place(v, bound.at.text, sizeof(bound.at.text));
     if (rc == 0)
         memcpy((char *)l->config + row->offset, &bound, sizeof(bound));
     return rc;

@@ -67,16 +67,66 @@ int rules_check_param(const struct reading *r, const struct node *key)
     return 0;
 }
 
+static bool expr_uses(const struct expr *expr, const char *name)
+{
+    const char *const *names = NULL;
+    size_t n = expr ? expr_names(expr, &names) : 0;
+    for (size_t k = 0; k < n; k++)
+        if (!strcmp(names[k], name))
+            return true;
+    return false;
+}
+
 bool rules_use(const struct reading *r, const char *name)
 {
+    for (unsigned i = 0; i < RULES_N; i++)
+        if (expr_uses(r->rules[i], name))
+            return true;
+    return false;
+}
+
+/* What `where` says; NULL where there is none, or none that can be read: that is found later. */
+static struct expr *parse_where(const struct reading *r)
+{
+    const struct node *v = node_get(r->node, "where");
+    struct expr *expr = NULL;
+    struct err unread = {0};
+    if (!v || v->kind != NODE_SCALAR || expr_parse(v->text, &expr, &unread) < 0)
+        return NULL;
+    return expr;
+}
+
+/* A name in the rules that is like this one and no parameter, or NULL. */
+static const char *suggest_used(const struct reading *r, const char *unused)
+{
+    const char *known[RULES_N * EXPR_NAMES_MAX];
+    size_t known_n = 0;
     for (unsigned i = 0; i < RULES_N; i++) {
         const char *const *names = NULL;
         size_t n = r->rules[i] ? expr_names(r->rules[i], &names) : 0;
         for (size_t k = 0; k < n; k++)
-            if (!strcmp(names[k], name))
-                return true;
+            if (reading_param(r, names[k]) < 0)
+                known[known_n++] = names[k];
     }
-    return false;
+    return err_suggest(unused, known, known_n);
+}
+
+int rules_check_used(const struct reading *r)
+{
+    const struct strategy_spec *spec = &r->s->spec;
+    struct expr *where = r->component ? NULL : parse_where(r);
+    uint32_t i = r->component ? spec->params_n : 0;
+    while (i < spec->params_n &&
+           (rules_use(r, spec->param_names[i]) || expr_uses(where, spec->param_names[i])))
+        i++;
+    expr_destroy(where);
+    if (i == spec->params_n)
+        return 0;
+    const char *close = suggest_used(r, spec->param_names[i]);
+    return node_error(r->param_node[i]->key, r->l->err,
+                      "parameters: no rule names \"%s\", nor does where; %s%s%s",
+                      spec->param_names[i], close ? "did you mean \"" : "take it out",
+                      close ? close : "", close ? "\"?" : "");
 }
 
 /* ---- rules ---------------------------------------------------------------------------------- */
@@ -95,6 +145,7 @@ static int read_rule(struct reading *r, unsigned i, const struct node *v)
     int rc = value_text(v, rule_keys[i], text, SPEC_RULE_BYTES, err);
     if (rc < 0)
         return rc;
+    node_place(v, r->s->rule_at[i].text, sizeof(r->s->rule_at[i].text));
     if (expr_parse(text, &r->rules[i], &inner) < 0)
         return rules_error(v, rule_keys[i], &inner, err);
     if (!expr_is_condition(r->rules[i]))

@@ -181,7 +181,9 @@ const struct schema_row schema_table[] = {
      .values = "map of name to number, list, or `{from, to, step}`",
      .dflt = "the catalogue's defaults",
      .example = "{fast: 7}",
-     .doc = "Fixed or swept values. For `rules`, the names that the rules use."},
+     .doc =
+         "Fixed or swept values. For `rules`, the names that the rules or `where` use; a name that "
+         "neither uses is an error."},
     {.path = "strategies[].where",
      .kind = SCHEMA_LATER,
      .values = "condition on parameters",
@@ -546,7 +548,7 @@ const struct schema_row schema_table[] = {
      .is_outside = true,
      .kind = SCHEMA_WHOLE,
      CONFIG(workers),
-     .rule = {.minimum = 1, .maximum = 1024, .word = "auto", .word_value = 0},
+     .rule = {.minimum = 1, .maximum = 256, .word = "auto", .word_value = 0},
      .dflt = "auto",
      .example = "3",
      .unit = "processes",
@@ -591,7 +593,9 @@ const struct schema_row schema_table[] = {
      .values = "size from 1MiB on, or `none`",
      .dflt = "none",
      .example = "256MiB",
-     .doc = "More than this ends the combination as `out_of_memory`."},
+     .doc =
+         "Private memory of a worker beyond the 128MiB that it takes to run at all. More than this "
+         "ends the combination as `out_of_memory`."},
     {.path = "limits.time_per_combination",
      .is_outside = true,
      .kind = SCHEMA_DURATION,
@@ -600,7 +604,8 @@ const struct schema_row schema_table[] = {
      .values = "duration, 1ms to 30d, or `none`",
      .dflt = "none",
      .example = "10s",
-     .doc = "More than this ends the combination as `timeout`."},
+     .doc = "Time that passes, not time on a processor. More than this ends the combination as "
+            "`timeout`."},
     {.path = "limits.retries",
      .is_outside = true,
      .kind = SCHEMA_WHOLE,

@@ -231,6 +231,8 @@ static int read_parts(struct reading *r, bool *grid_used)
     if (rc == 0)
         rc = rules_read(r);
     if (rc == 0)
+        rc = rules_check_used(r);
+    if (rc == 0)
         rc = dims_assemble(r, grid_used);
     return rc;
 }

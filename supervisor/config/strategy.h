@@ -35,6 +35,9 @@ int rules_read(struct reading *r) ADMF_MUST_CHECK;
 int rules_error(const struct node *v, const char *what, const struct err *inner, struct err *err);
 /* A name that a rule uses and that is neither a column nor a parameter yet. */
 bool rules_use(const struct reading *r, const char *name);
+/* Refuses parameters of `rules` that neither a rule nor `where` names: sweeping one would run equal
+ * combinations again and again. */
+int rules_check_used(const struct reading *r) ADMF_MUST_CHECK;
 /* Refuses names that are no identifiers or mean something else. */
 int rules_check_param(const struct reading *r, const struct node *key) ADMF_MUST_CHECK;
 

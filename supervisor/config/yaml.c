@@ -94,17 +94,25 @@ struct node_shown node_show(const struct node *node)
     return shown;
 }
 
+void node_place(const struct node *node, char *out, size_t out_bytes)
+{
+    char name[512];
+    err_printable(node->source, name, sizeof(name));
+    if (node->is_set)
+        snprintf(out, out_bytes, "%s", name);
+    else
+        snprintf(out, out_bytes, "%s:%u:%u", name, node->line, node->column);
+}
+
 int node_error(const struct node *node, struct err *err, const char *fmt, ...)
 {
-    char text[sizeof(err->text)], name[512];
+    char text[sizeof(err->text)], place[544];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    err_printable(node->source, name, sizeof(name));
-    if (node->is_set)
-        return err_set(err, ERR_CONFIG, "%s: %s", name, text);
-    return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", name, node->line, node->column, text);
+    node_place(node, place, sizeof(place));
+    return err_set(err, ERR_CONFIG, "%s: %s", place, text);
 }
 
 /* ---- bytes, before libyaml sees them -------------------------------------------------------- */

@@ -67,6 +67,8 @@ void tree_fini(struct tree *tree); /* accepts zeroed memory */
 const struct node *node_get(const struct node *map, const char *key);
 /* Nothing at all: an empty or null plain scalar. */
 bool node_is_null(const struct node *node);
+/* "file:line:column", or the --set that it is from; cut at out_bytes. */
+void node_place(const struct node *node, char *out, size_t out_bytes);
 /* ERR_CONFIG with "file:line:column: " or the --set before the text. */
 int node_error(const struct node *node, struct err *err, const char *fmt, ...) ADMF_PRINTF(3, 4);
 /* What was found, for messages: a list, a map, nothing, or the text in quotes, escaped and cut. */

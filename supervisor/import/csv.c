@@ -109,8 +109,8 @@ static int line_next(struct reading *r, struct line *line, struct err *err)
             return 0;
         }
         looked = r->end - r->start;
-        if (r->is_eof && looked == 0)
-            return line->is_long ? 0 : CSV_E_END;
+        if (r->is_eof && looked == 0 && !line->is_long)
+            return CSV_E_END;
         if (r->is_eof) {
             line_take(r, looked, false, line);
             return 0;
@@ -512,6 +512,9 @@ static int header_read(struct reading *r, struct err *err)
     while (rc == 0 && is_empty(&line));
     if (rc == CSV_E_END)
         return err_set(err, ERR_DATA, "%s: the file is empty, expected a header and bars", r->path);
+    if (rc == 0 && line.is_long)
+        return err_set(err, ERR_DATA, "%s:%" PRIu64 ": the header is longer than %u bytes", r->path,
+                       r->line_n, LINE_BYTES_MAX);
     if (rc == 0)
         rc = header_bytes(r, &line, err);
     if (rc != 0)

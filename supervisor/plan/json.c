@@ -6,6 +6,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "proto/codec.h"
 
 #define SCAN_MAX 1000000 /* combinations looked at for a list: `where` may keep very few */
 
@@ -127,12 +131,46 @@ static json_t *shared_list(const struct out *o, const struct shared_container *c
     return list;
 }
 
-static json_t *own_json(const char *kind, uint64_t n, json_t *config)
+/* XXH3-128 of what `spec` (NULL: none) and `part` encode to; as null without memory. `part` is a
+ * combo that holds the container's own configuration and zeros. */
+static json_t *encoded_hash(const struct strategy_spec *spec, const struct combo *part)
+{
+    struct buf b = {0};
+    if (spec) {
+        const char *const texts[] = {spec->type, spec->long_entry, spec->long_exit,
+                                     spec->short_entry, spec->short_exit};
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+            wr_str(&b, texts[i]);
+        wr_u8(&b, spec->first_signal);
+    }
+    combo_encode(&b, part);
+    XXH128_hash_t h = XXH3_128bits(b.data, b.n_bytes);
+    bool failed = b.failed;
+    buf_fini(&b);
+    return failed ? json_null() : hash_json((uint64_t[2]){h.high64, h.low64});
+}
+
+static json_t *portfolio_hash(const struct combo *combo)
+{
+    return encoded_hash(NULL, &(struct combo){.portfolio = combo->portfolio});
+}
+
+static json_t *strategy_hash(const struct strategy_spec *spec, const struct combo *combo)
+{
+    struct combo part = {
+        .symbol_idx = combo->symbol_idx, .exits = combo->exits, .params_n = combo->params_n};
+    memcpy(part.params, combo->params, sizeof part.params);
+    return encoded_hash(spec, &part);
+}
+
+/* Takes over hash and config. */
+static json_t *own_json(const char *kind, uint64_t n, json_t *hash, json_t *config)
 {
     char id[SPEC_NAME_BYTES];
     snprintf(id, sizeof id, "%s_combo_%llu", kind, (unsigned long long)n);
-    return json_pack("{s:s, s:o, s:o, s:[o]}", "container_id", id, "combination_index", count(n),
-                     "config", config, "serves_combinations", count(n));
+    return json_pack("{s:s, s:o, s:o, s:o, s:[o]}", "container_id", id, "hash", hash,
+                     "combination_index", count(n), "config", config, "serves_combinations",
+                     count(n));
 }
 
 /* The containers that each combination has for itself. */
@@ -145,9 +183,10 @@ static void own_lists(const struct out *o, json_t *portfolios, json_t *strategie
         if (!grid_combo(o->config, n, &combo))
             continue;
         const struct strategy_spec *spec = &grid_strategy(o->config, n)->spec;
-        json_array_append_new(portfolios,
-                              own_json("portfolio", n, portfolio_json(&combo.portfolio)));
-        json_array_append_new(strategies, own_json("strategy", n, strategy_json(spec, &combo)));
+        json_array_append_new(portfolios, own_json("portfolio", n, portfolio_hash(&combo),
+                                                   portfolio_json(&combo.portfolio)));
+        json_array_append_new(strategies, own_json("strategy", n, strategy_hash(spec, &combo),
+                                                   strategy_json(spec, &combo)));
     }
 }
 

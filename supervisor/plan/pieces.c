@@ -3,7 +3,7 @@
 #include "supervisor/plan/pieces.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +49,54 @@ static const char *skip_call(const char *p)
     return p;
 }
 
-static int add(struct pieces *pieces, const char *from, const char *to)
+bool pieces_have(const struct pieces *pieces, const char *text)
 {
-    size_t n_bytes = (size_t)(to - from);
     for (size_t i = 0; i < pieces->n; i++)
-        if (strlen(pieces->text[i]) == n_bytes && memcmp(pieces->text[i], from, n_bytes) == 0)
-            return 0;
-    if (pieces->n == PIECES_MAX)
-        return -E2BIG;
-    pieces->text[pieces->n] = strndup(from, n_bytes);
-    return pieces->text[pieces->n] ? (pieces->n++, 0) : -ENOMEM;
+        if (strcmp(pieces->text[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* Takes over `text`; NULL is a lack of memory. */
+static int add(struct pieces *pieces, char *text)
+{
+    int rc = !text ? -ENOMEM : pieces->n == PIECES_MAX ? -E2BIG : 0;
+    if (rc == 0 && !pieces_have(pieces, text))
+        pieces->text[pieces->n++] = text;
+    else
+        free(text);
+    return rc;
+}
+
+/* Whether [from, to) names anything: the e of 1e5 does not. */
+static bool has_word(const char *from, const char *to)
+{
+    while (from < to) {
+        if (starts_word(*from))
+            return true;
+        from = in_word(*from) ? skip_word(from) : from + 1;
+    }
+    return false;
+}
+
+/* The n of the shift whose parenthesis opens at `open`: what stands behind its last comma. */
+static int take_lag(struct pieces *pieces, const char *open)
+{
+    const char *comma = open, *p = open;
+    int depth = 0;
+    for (;; p++) {
+        depth += (*p == '(') - (*p == ')');
+        if (depth == 0 || !*p)
+            break;
+        if (*p == ',' && depth == 1)
+            comma = p;
+    }
+    char *text = NULL;
+    if (!has_word(comma + 1, p))
+        return 0;
+    if (asprintf(&text, "shift(close,%.*s)", (int)(p - comma - 1), comma + 1) < 0)
+        text = NULL;
+    return add(pieces, text);
 }
 
 /* Takes the word at *p as a piece if it is one, and moves *p past what was looked at. */
@@ -70,10 +108,12 @@ static int take_word(struct pieces *pieces, const char **p)
         memcpy(word, start, (size_t)(end - start));
     *p = end;
     const char *next = skip_space(end);
+    if (*next == '(' && strcmp(word, "shift") == 0)
+        return take_lag(pieces, next); /* what is inside is looked at in turn */
     if (*next != '(' || !indicator_find(word))
-        return 0; /* shift, crosses_above, …: what is inside is looked at in turn */
+        return 0; /* crosses_above, …: the same */
     *p = skip_call(next);
-    return add(pieces, start, *p);
+    return add(pieces, strndup(start, (size_t)(*p - start)));
 }
 
 int pieces_find(const char *rule, struct pieces *ret_pieces)

@@ -27,6 +27,10 @@ struct series_plan {
     char **key;          /* [n] canonical; arguments before what uses them */
     struct graph *graph; /* of all keys; the same for every symbol */
     uint32_t *node;      /* [n] */
+    /* Values of parameters that an indicator or shift refuses, counted by what is bound to them:
+     * their combinations end as invalid. */
+    uint64_t refused_n;
+    struct err refused; /* the first of them; text "" where there is none */
 };
 
 /* Walks each strategy's rules over the values of just those parameters that a rule names, so that

@@ -107,9 +107,12 @@ static int cut_of(const struct config *c, const struct bars *bars, const char *n
         char from[TIME_ISO_BYTES], to[TIME_ISO_BYTES];
         if (bars->rows_n == 0)
             return err_set(err, ERR_NO_INPUT, "%s has no bars", name);
+        const struct config_bound *at =
+            first < bars->rows_n && c->to.at.text[0] ? &c->to : &c->from;
         return err_set(err, ERR_CONFIG,
-                       "data.from and data.to leave no bar of %s: it has %u bars from %s to %s",
-                       name, bars->rows_n, time_format_iso(bars->time_ns[0], from),
+                       "%s%sdata.from and data.to leave no bar of %s: it has %u bars from %s to %s",
+                       at->at.text, at->at.text[0] ? ": " : "", name, bars->rows_n,
+                       time_format_iso(bars->time_ns[0], from),
                        time_format_iso(bars->time_ns[bars->rows_n - 1], to));
     }
     *ret_cut = (struct cut){first > c->warm_up ? first - c->warm_up : 0, first, end};

@@ -15,6 +15,11 @@
 #include "shm/graph.h"
 #include "supervisor/plan/pieces.h"
 
+#define RULES_N 4
+
+static const char *const rule_names[RULES_N] = {"long_entry", "long_exit", "short_entry",
+                                                "short_exit"};
+
 /* What is being planned, and where. */
 struct work {
     const struct config *config;
@@ -27,6 +32,10 @@ struct work {
     uint64_t asked_n;  /* bindings of all pieces so far */
     const struct config_strategy *strategy;
     struct expr *kept_by[2]; /* the strategy's `where` and what its type accepts; NULL: anything */
+    int rule;
+    struct pieces pieces[RULES_N]; /* of the strategy's rules, up to this one */
+    uint64_t refused_n;
+    struct err refused; /* the first; text "" before it */
     struct err *err;
 };
 
@@ -72,16 +81,18 @@ static bool bars_have(const struct bars *bars, const char *name)
 static int refuse_name(const struct work *w, const char *name, const struct bars *bars)
 {
     const struct strategy_spec *spec = &w->strategy->spec;
+    const char *const *columns;
     const char *known[SPEC_PARAMS_MAX + 256];
     char shown[256], symbol[256];
     size_t n = 0;
+    for (size_t i = 0; i < expr_columns(&columns); i++)
+        known[n++] = columns[i];
     for (uint32_t i = 0; i < spec->params_n; i++)
         known[n++] = spec->param_names[i];
     for (uint32_t i = 0; i < bars->extra_n && n < sizeof known / sizeof *known; i++)
         known[n++] = bars->extra_names[i];
     const char *near = err_suggest(name, known, n);
-    return err_set(w->err, ERR_CONFIG,
-                   "\"%s\" is neither a parameter nor an imported column of %s%s%s%s",
+    return err_set(w->err, ERR_CONFIG, "\"%s\" is neither a parameter nor a column of %s%s%s%s",
                    err_printable(name, shown, sizeof shown),
                    err_printable(bars->symbol, symbol, sizeof symbol),
                    near ? "; did you mean \"" : "; admf data info shows its columns",
@@ -183,9 +194,29 @@ static bool some_combination_has(const struct work *w, const struct binding *b)
     return true;
 }
 
+/* Where the rule stands in the file, or whose it is. */
+static void prefix_rule(const struct work *w, struct err *err)
+{
+    const char *at = w->strategy->rule_at[w->rule].text;
+    if (at[0])
+        err_prefix(err, "%s: %s", at, rule_names[w->rule]);
+    else
+        err_prefix(err, "strategy %s, %s", w->strategy->spec.name, rule_names[w->rule]);
+}
+
+static void note_refused(struct work *w, const char *piece, const struct err *why)
+{
+    if (w->refused_n++ > 0)
+        return;
+    w->refused = *why;
+    err_prefix(&w->refused, "`%s`", piece);
+    prefix_rule(w, &w->refused);
+}
+
 /* Values that an indicator refuses are left out: a worker calls their combinations invalid. It is
  * an error where no values are left. */
-static int add_bindings(struct work *w, const struct expr *expr, struct binding *b)
+static int add_bindings(struct work *w, const char *piece, const struct expr *expr,
+                        struct binding *b)
 {
     struct err refused = {0};
     uint64_t added_n = 0, tried_n = 0;
@@ -198,6 +229,8 @@ static int add_bindings(struct work *w, const struct expr *expr, struct binding 
         if (rc == -ENOMEM || refused.kind == ERR_SYSTEM)
             return no_memory(w->err);
         added_n += rc == 0;
+        if (rc < 0)
+            note_refused(w, piece, &refused);
         rc = count_series(w);
         if (rc < 0)
             return rc;
@@ -220,10 +253,28 @@ static int add_piece(struct work *w, const char *text)
     /* Most values give a series of their own: far too many are refused before they are tried. */
     if (rc == 0 && b.n / 16 > w->most)
         rc = refuse_too_many(w, w->asked_n);
-    if (rc == 0 && (rc = add_bindings(w, expr, &b)) < 0 && w->err->kind == ERR_CONFIG)
+    if (rc == 0 && (rc = add_bindings(w, text, expr, &b)) < 0 && w->err->kind == ERR_CONFIG)
         err_prefix(w->err, "`%s`", text);
     expr_destroy(expr);
     return rc;
+}
+
+/* Whether an earlier rule of the strategy has it too. */
+static bool was_added(const struct work *w, const char *piece)
+{
+    for (int r = 0; r < w->rule; r++)
+        if (pieces_have(&w->pieces[r], piece))
+            return true;
+    return false;
+}
+
+static int find_pieces(const struct work *w, const char *rule, struct pieces *ret_pieces)
+{
+    int rc = pieces_find(rule, ret_pieces);
+    if (rc == -E2BIG)
+        return err_set(w->err, ERR_CONFIG, "more than %d different calls of indicators: split it",
+                       PIECES_MAX);
+    return rc < 0 ? no_memory(w->err) : 0;
 }
 
 /* Names outside of pieces are checked too: the whole rule is parsed and bound, not added. */
@@ -231,41 +282,41 @@ static int add_rule(struct work *w, const char *rule)
 {
     struct expr *expr;
     struct binding b;
-    struct pieces pieces = {0};
+    struct pieces *pieces = &w->pieces[w->rule];
     int rc = expr_parse(rule, &expr, w->err);
     if (rc < 0)
         return rc;
     rc = bind_names(w, expr, &b);
     expr_destroy(expr);
-    if (rc == 0 && pieces_find(rule, &pieces) < 0)
-        rc = no_memory(w->err);
-    for (size_t i = 0; rc == 0 && i < pieces.n; i++)
-        rc = add_piece(w, pieces.text[i]);
-    pieces_fini(&pieces);
+    if (rc == 0)
+        rc = find_pieces(w, rule, pieces);
+    for (size_t i = 0; rc == 0 && i < pieces->n; i++)
+        if (!was_added(w, pieces->text[i]))
+            rc = add_piece(w, pieces->text[i]);
     return rc;
 }
-
-static const char *const rule_names[4] = {"long_entry", "long_exit", "short_entry", "short_exit"};
 
 static const char *rule_of(const struct config_strategy *s, const struct describe_component *known,
                            int rule)
 {
     const struct strategy_spec *spec = &s->spec;
-    const char *own[4] = {spec->long_entry, spec->long_exit, spec->short_entry, spec->short_exit};
+    const char *own[RULES_N] = {spec->long_entry, spec->long_exit, spec->short_entry,
+                                spec->short_exit};
     return own[rule][0] || !known ? own[rule] : known->rules[rule];
 }
 
 static int add_rules(struct work *w, const struct describe_component *known)
 {
-    for (int r = 0; r < 4; r++) {
-        const char *rule = rule_of(w->strategy, known, r);
-        int rc = rule[0] ? add_rule(w, rule) : 0;
-        if (rc < 0) {
-            err_prefix(w->err, "strategy %s, %s", w->strategy->spec.name, rule_names[r]);
-            return rc;
-        }
+    int rc = 0;
+    for (w->rule = 0; rc == 0 && w->rule < RULES_N; w->rule++) {
+        const char *rule = rule_of(w->strategy, known, w->rule);
+        rc = rule[0] ? add_rule(w, rule) : 0;
+        if (rc < 0)
+            prefix_rule(w, w->err);
     }
-    return 0;
+    for (int r = 0; r < RULES_N; r++)
+        pieces_fini(&w->pieces[r]);
+    return rc;
 }
 
 /* A condition that cannot be read excludes nothing here; the grid or the worker says what is wrong.
@@ -343,6 +394,8 @@ int series_plan_make(const struct config *config, const struct describe *describ
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < config->strategies_n; i++)
         rc = add_strategy(&w, i, describe);
+    plan->refused_n = w.refused_n;
+    plan->refused = w.refused;
     if (rc == 0)
         rc = list_series(plan, &w);
     if (rc < 0) {

@@ -14,7 +14,12 @@
 
 void ledger_init(struct ledger *l, const struct config *config, struct run_record *record)
 {
-    *l = (struct ledger){.config = config, .record = record, .started_ns = mono_now_ns()};
+    *l = (struct ledger){
+        .config = config,
+        .record = record,
+        .started_ns = mono_now_ns(),
+        .wall_before_s = record ? record->wall_s : 0,
+    };
 }
 
 void ledger_fini(struct ledger *l)
@@ -105,8 +110,15 @@ int ledger_commit(struct ledger *l, struct err *err)
 {
     if (!l->store || l->result_n + l->fault_n == 0)
         return 0;
-    int r = store_put_results(l->store, l->record->id, l->result, l->result_n, l->fault, l->fault_n,
-                              err);
+    l->record->wall_s = l->wall_before_s + (double)(mono_now_ns() - l->started_ns) / 1e9;
+    const struct run_commit commit = {
+        .record = l->record, /* so that a killed run knows what it had done */
+        .results = l->result,
+        .results_n = l->result_n,
+        .faults = l->fault,
+        .faults_n = l->fault_n,
+    };
+    int r = store_commit(l->store, l->record->id, &commit, err);
     if (r < 0)
         return r;
     l->result_n = l->fault_n = 0;

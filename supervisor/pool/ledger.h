@@ -26,6 +26,7 @@ struct ledger {
     /* progress */
     struct run_progress progress;
     int64_t started_ns, shown_ns;
+    double wall_before_s; /* of earlier attempts at this run */
     uint64_t started_done_n;
     void (*show)(void *ctx, const struct run_progress *p);
     void *show_ctx;

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "proto/units.h"
+#include "shm/plane.h"
 #include "shm/step.h"
 #include "supervisor/plan/plan.h"
 
@@ -28,7 +29,7 @@
 #define SIGNALS_EVERY      64 /* steps between looks at the signal descriptor */
 #define SERVICE_DEATHS_MAX 3
 #define SERVICE_KILLS_MAX  1000
-#define SERVICE_GRACE_NS   INT64_C(500000000)
+#define END_GRACE_NS       INT64_C(500000000) /* channel gone to process gone */
 
 /* Positive ends of a wave. */
 enum {
@@ -37,10 +38,18 @@ enum {
     PACE_E_STOP,      /* the run is to end now */
 };
 
+/* Fills of one symbol of one lane in one step: what closes at the open, what opens, what the bar's
+ * range closes. */
+#define STEP_FILLS_MAX 3
+/* Of a FILLS body beside its fills. */
+#define FILLS_HEAD_BYTES 13
+
 struct pace {
     struct pool *p;
     struct sharing *sharing;
+    struct plane *plane; /* to check signals against */
     struct worker_ref *service;
+    uint32_t lanes_most; /* of one wave */
     uint32_t risk_idx[SPEC_BATCH_MAX], execution_idx[SPEC_BATCH_MAX];
     uint32_t next_step; /* at which standing orders meet their bar; UINT32_MAX: none */
     struct signal *signal;
@@ -165,6 +174,13 @@ static void look_up_shared(struct pace *c, uint32_t n)
         sharing_of(c->sharing, &c->p->combo[i], &c->risk_idx[i], &c->execution_idx[i]);
 }
 
+uint32_t pace_wave_lanes_max(uint32_t symbols_n)
+{
+    uint32_t lane_bytes = symbols_n * STEP_FILLS_MAX * FILL_BYTES;
+    uint32_t n = (uint32_t)(MSG_FRAME_MAX - MSG_HEADER_BYTES - FILLS_HEAD_BYTES) / lane_bytes;
+    return n < SPEC_BATCH_MAX ? n : SPEC_BATCH_MAX;
+}
+
 /* Contiguous lanes for each idle worker, as even as can be. Returns the number of lanes. */
 static uint32_t assign_lanes(struct pace *c)
 {
@@ -181,7 +197,7 @@ static uint32_t assign_lanes(struct pace *c)
         idle_n += p->worker[i].state == WORKER_IDLE && &p->worker[i] != c->service;
     uint32_t most = idle_n * PACE_LANES_MAX;
     uint32_t n =
-        work_take(&p->work, most < SPEC_BATCH_MAX ? most : SPEC_BATCH_MAX, p->combo, p->number);
+        work_take(&p->work, most < c->lanes_most ? most : c->lanes_most, p->combo, p->number);
     look_up_shared(c, n);
     uint32_t first = 0;
     for (uint32_t i = 0; i < p->workers_n && first < n; i++) {
@@ -313,6 +329,20 @@ static int await_arrivals(struct pace *c, uint32_t sequence)
     }
 }
 
+/* Waits for the end of one that closed its channel or was condemned: why it was lost is known once
+ * it is dead. False where it lives on. */
+static bool await_end(struct pace *c, struct worker_ref *w)
+{
+    int64_t deadline_ns = mono_now_ns() + END_GRACE_NS;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (!pool_reap(c->p, w)) {
+        if (mono_now_ns() >= deadline_ns)
+            return false;
+        (void)nanosleep(&pause, NULL); /* woken early: looks again */
+    }
+    return true;
+}
+
 /* A frame of `type` from a worker that owes one. False where it is lost. */
 static bool receive_owed(struct pace *c, struct worker_ref *w, enum msg_type type,
                          struct reader *ret_body)
@@ -328,6 +358,12 @@ static bool receive_owed(struct pace *c, struct worker_ref *w, enum msg_type typ
             c->p->messages_refused_n += r != 0;
             pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says %s where it owes %s",
                          r == 0 ? msg_name(head.type) : msg_verdict_name(verdict), msg_name(type));
+            return false;
+        }
+        if (r != -EAGAIN) { /* no frame will come any more */
+            c->p->is_out_of_memory |= r == -ENOMEM;
+            if (!await_end(c, w))
+                pool_condemn(c->p, w, STATUS_PROTOCOL, "worker closed its channel");
             return false;
         }
         if (pool_reap(c->p, w))
@@ -354,16 +390,69 @@ static int signals_reserve(struct pace *c, uint32_t more)
     return 0;
 }
 
-static bool are_signals_sound(const struct worker_ref *w, const struct signals *s, uint32_t step)
+/* What is wrong with a signal that a lane made at the close of a step; NULL: nothing. The kinds are
+ * checked by its decoder. */
+static const char *signal_flaw(const struct pace *c, const struct signal *g, uint32_t step)
 {
-    uint32_t least = w->lanes_0;
-    for (uint32_t i = 0; i < s->n; i++) {
-        uint32_t lane = s->signals[i].target_portfolio;
-        if (lane < least || lane >= w->lanes_0 + w->lanes_n)
-            return false;
-        least = lane;
+    const struct plane *plane = c->plane;
+    uint32_t symbol = c->p->combo[g->target_portfolio].symbol_idx, symbols_n = 1;
+    if (symbol == COMBO_ALL_SYMBOLS) {
+        symbol = g->symbol_idx;
+        symbols_n = plane->symbols_n;
     }
-    return s->step == step && !s->is_final;
+    if (g->symbol_idx >= symbols_n)
+        return "a signal for a symbol that it does not trade";
+    const struct plane_view *view = &plane->symbol[symbol];
+    int32_t row = plane_row(view, step);
+    /* Who trades one symbol counts its bars, and begins with its range; who trades many counts the
+     * steps of the clock, where one symbol's range may begin before another's. */
+    bool is_one = symbols_n == 1;
+    int32_t least = is_one ? (int32_t)view->first_row : 0;
+    if (row < least || g->bar != (is_one ? (uint32_t)row : step))
+        return "a signal of another bar";
+    if (g->ref_px != view->bars.close[row])
+        return "a signal whose price is not its bar's close";
+    return NULL;
+}
+
+static void condemn_liar(struct pace *c, struct worker_ref *w, uint32_t lane, const char *flaw)
+{
+    pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says %s", flaw);
+    w->verdict.has_culprit = true;
+    w->verdict.combination = c->p->number[lane];
+}
+
+/* Signals are input: of lanes of this worker in their order, one a symbol, and true. A worker that
+ * says others is condemned, and the lane that it says them for is blamed. */
+static bool are_signals_sound(struct pace *c, struct worker_ref *w, const struct signals *s,
+                              uint32_t step)
+{
+    uint64_t seen[(SPEC_SYMBOLS_MAX + 63) / 64] = {0}; /* symbols of the lane that is at hand */
+    uint32_t lane = w->lanes_0;
+    if (s->step != step || s->is_final) {
+        pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says SIGNALS of another step");
+        return false;
+    }
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct signal *g = &s->signals[i];
+        if (g->target_portfolio < lane || g->target_portfolio >= w->lanes_0 + w->lanes_n) {
+            pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says SIGNALS for others");
+            return false;
+        }
+        if (g->target_portfolio != lane)
+            memset(seen, 0, sizeof seen);
+        lane = g->target_portfolio;
+        const char *flaw = signal_flaw(c, g, step);
+        uint64_t bit = UINT64_C(1) << (g->symbol_idx % 64);
+        if (!flaw && (seen[g->symbol_idx / 64] & bit))
+            flaw = "two signals for one symbol";
+        if (flaw) {
+            condemn_liar(c, w, lane, flaw);
+            return false;
+        }
+        seen[g->symbol_idx / 64] |= bit;
+    }
+    return true;
 }
 
 static void take_signals(struct pace *c, struct worker_ref *w, uint32_t step)
@@ -380,11 +469,10 @@ static void take_signals(struct pace *c, struct worker_ref *w, uint32_t step)
         pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says wrong SIGNALS");
         return;
     }
-    if (!are_signals_sound(w, &s, step))
-        pool_condemn(c->p, w, STATUS_PROTOCOL, "worker says SIGNALS for others");
-    else if (signals_reserve(c, s.n) < 0)
+    bool is_sound = are_signals_sound(c, w, &s, step);
+    if (is_sound && signals_reserve(c, s.n) < 0) {
         c->p->is_out_of_memory = true;
-    else if (s.n > 0) {
+    } else if (is_sound && s.n > 0) {
         memcpy(c->signal + c->signals_n, s.signals, s.n * sizeof *s.signals);
         c->signals_n += s.n;
     }
@@ -523,15 +611,6 @@ static void abandon_wave(struct pace *c)
             pool_discard(c->p, &c->p->worker[i], "its wave is run again");
 }
 
-/* Why it was lost is known once it is dead. */
-static void await_service_end(struct pace *c)
-{
-    int64_t deadline_ns = mono_now_ns() + SERVICE_GRACE_NS;
-    const struct timespec pause = {.tv_nsec = 1000000};
-    while (!pool_reap(c->p, c->service) && mono_now_ns() < deadline_ns)
-        (void)nanosleep(&pause, NULL); /* woken early: looks again */
-}
-
 static int service_lost(struct pace *c, struct err *err)
 {
     const struct worker_ref *s = c->service;
@@ -565,7 +644,7 @@ static int wave(struct pace *c, struct err *err)
     if (r == 0)
         c->service_deaths = c->service_kills = 0;
     if (r == PACE_E_SERVICE)
-        await_service_end(c);
+        (void)await_end(c, c->service); /* abandoned with the others if it lives on */
     if (r != 0)
         abandon_wave(c);
     if (r == PACE_E_SERVICE)
@@ -586,7 +665,10 @@ int pace_run(struct pool *p, struct err *err)
     c->p = p;
     c->service = &p->worker[p->workers_n - 1];
     p->on_frame = pace_on_frame;
+    c->lanes_most = pace_wave_lanes_max(p->config->each_symbol ? 1 : p->data->range.symbols_n);
     int r = sharing_make(p->config, &c->sharing, err);
+    if (r == 0)
+        r = plane_open(p->data->plane_fd, &c->plane, err);
     while (r == 0 && !is_pace_over(p)) {
         r = staff(c, err);
         if (r == 0 && !is_pace_over(p))
@@ -600,6 +682,7 @@ int pace_run(struct pool *p, struct err *err)
         r = pool_dismiss(p, err);
     if (c->sharing)
         sharing_destroy(c->sharing);
+    plane_close(c->plane);
     free(c->signal);
     free(c);
     return r;

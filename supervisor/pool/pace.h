@@ -6,6 +6,10 @@
 
 #define PACE_LANES_MAX 64 /* containers of one worker in one wave */
 
+/* Containers of one wave over all workers: as many as have room for the fills of one step, each of
+ * `symbols_n` symbols, in one frame. */
+uint32_t pace_wave_lanes_max(uint32_t symbols_n);
+
 /* Until every combination has a result or a signal stops it. 0 in both cases. The pool's last
  * worker is the service, the others host lanes. */
 int pace_run(struct pool *p, struct err *err) ADMF_MUST_CHECK;

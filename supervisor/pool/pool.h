@@ -130,5 +130,6 @@ struct attempt {
     const struct slot *slot; /* where it was; NULL: not known */
     const char *words;       /* of the dead; "" for none */
     const char *reason;
+    uint64_t peak_bytes; /* most memory that its worker held; 0: not known */
 };
 void pool_attempt_failed(struct pool *p, const struct attempt *attempt);

@@ -101,13 +101,11 @@ static int check_resume(const struct job *job, const struct run_record *record, 
     return refuse_resume(record, what, ERR_CONFIG, err);
 }
 
-static int record_find(const struct job *job, struct err *err)
+/* Of the run that is resumed, which was read before its bars were loaded. */
+static int record_reuse(const struct job *job, struct err *err)
 {
     struct run_record *record = &job->summary->record;
-    int r = store_run_get(job->store, job->options->resume, record, err);
-    if (r < 0)
-        return r;
-    r = check_resume(job, record, err);
+    int r = check_resume(job, record, err);
     if (r < 0)
         run_record_fini(record);
     record->ok_n = record->failed_n = record->invalid_n = 0; /* counted from its results */
@@ -146,22 +144,15 @@ static int record_make(const struct job *job, struct err *err)
     return r;
 }
 
-/* Files of data.csv are kept too, so that details can be computed again when they are gone. */
+/* Files of data.csv are kept too, by content alone, so that details can be computed again when the
+ * files are gone. */
 static int keep_csv(const struct job *job, struct err *err)
 {
-    for (uint32_t s = 0; s < job->data->range.symbols_n; s++) {
-        const struct config_symbol *symbol = &job->config->symbols[s];
-        if (symbol->csv[0] == '\0')
-            continue;
-        char name[SPEC_NAME_BYTES];
-        struct bars bars = *job->data->range.bars[s];
-        snprintf(name, sizeof name, "csv:%.58s", symbol->name);
-        bars.symbol = name;
-        int r = store_put_bars(job->store, &bars, symbol->csv, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    for (uint32_t s = 0; r == 0 && s < job->data->range.symbols_n; s++)
+        if (job->config->symbols[s].csv[0] != '\0')
+            r = store_put_bars_content(job->store, job->data->range.bars[s], err);
+    return r;
 }
 
 /* ---- the work ------------------------------------------------------------------------------- */
@@ -204,7 +195,7 @@ static void summarise(struct pool *p, int64_t began_ns, struct run_summary *s)
     bool is_done = progress->done_n >= progress->total_n && p->ledger.result_n == 0;
     record->state = is_done ? RUN_STATE_DONE : RUN_STATE_INTERRUPTED;
     record->ended_ns = wall_now_ns();
-    record->wall_s += (double)(mono_now_ns() - began_ns) / 1e9;
+    record->wall_s = p->ledger.wall_before_s + (double)(mono_now_ns() - began_ns) / 1e9;
     s->not_run_n = progress->total_n - progress->done_n;
     s->interrupted_by = is_done ? 0 : p->stop_signal;
     s->has_best = progress->has_best;
@@ -242,7 +233,7 @@ static int run_with_data(const struct job *job, uint32_t workers_n, struct err *
     struct run_summary *s = job->summary;
     int r = keep_csv(job, err);
     if (r == 0)
-        r = job->options->resume ? record_find(job, err) : record_make(job, err);
+        r = job->options->resume ? record_reuse(job, err) : record_make(job, err);
     if (r < 0)
         return r;
     s->plane_bytes = job->data->plane_bytes;
@@ -266,10 +257,18 @@ int run_execute(const struct config *config, const struct describe *describe, st
     struct run_summary s = {0};
     uint32_t workers_n = 0;
     int r = workers_of(config, options, &workers_n, err);
-    if (r == 0)
-        r = run_data_load(config, describe, store, NULL, &data, err);
+    if (r == 0 && options->resume)
+        r = store_run_get(store, options->resume, &s.record, err);
     if (r < 0)
         return r;
+    /* A resumed run works on the bars that it began with, whatever its symbols name by now. */
+    bool has_bars = options->resume && s.record.symbols_n == config->symbols_n;
+    r = run_data_load(config, describe, store,
+                      has_bars ? (const uint64_t(*)[2])s.record.symbol_hash : NULL, &data, err);
+    if (r < 0) {
+        run_record_fini(&s.record);
+        return r;
+    }
     r = run_with_data(&(struct job){config, &data, store, options, &s}, workers_n, err);
     run_data_fini(&data);
     if (r == 0)

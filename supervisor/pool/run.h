@@ -68,21 +68,35 @@ int run_execute(const struct config *config, const struct describe *describe, st
                 struct err *err) ADMF_MUST_CHECK;
 void run_summary_fini(struct run_summary *summary);
 
-/* Recomputes one combination of a stored run with every trade and bar, in a worker, and checks its
- * result against the stored one: ERR_DATA if a single bit differs. */
+/* Recomputes combinations of a stored run with every trade and bar, one after another in one
+ * worker, and checks each result against the stored one. */
 struct run_detail {
     struct combo combo;
     struct result result;
     uint32_t trades_n;
-    struct trade *trades;
+    const struct trade *trades;
     uint32_t steps_n, symbols_n;
-    int64_t *time_ns;                 /* [steps_n] */
-    double *equity, *cash, *position; /* [steps_n], [steps_n], [steps_n][symbols_n] */
+    const int64_t *time_ns;                 /* [steps_n] */
+    const double *equity, *cash, *position; /* [steps_n], [steps_n], [steps_n][symbols_n] */
     /* times of rows, to print trades: row r of symbol s within the range */
-    const int64_t *row_time_ns[SPEC_SYMBOLS_MAX]; /* into data */
-    struct run_data data;
+    const int64_t *row_time_ns[SPEC_SYMBOLS_MAX];
 };
-int run_detail(const struct config *config, const struct describe *describe, struct store *store,
-               const struct run_record *record, uint64_t combination, struct run_detail *ret_detail,
-               struct err *err) ADMF_MUST_CHECK;
-void run_detail_fini(struct run_detail *detail);
+struct run_stored {
+    const struct config *config; /* that of the record */
+    const struct describe *describe;
+    struct store *store;
+    const struct run_record *record;
+};
+struct run_detailer;
+#define RUN_E_NO_DETAIL 1 /* it has no result that is ok: err says why, as ERR_NO_INPUT */
+
+/* What `run` points to outlives the session. */
+int run_detailer_open(const struct run_stored *run, struct run_detailer **ret_detailer,
+                      struct err *err) ADMF_MUST_CHECK;
+/* 0 and a detail that lives until the next call; RUN_E_NO_DETAIL; else ERR_DATA if a single bit
+ * differs from what is stored, ERR_INTERRUPTED, ERR_SYSTEM where it cannot be computed again. */
+int run_detailer_next(struct run_detailer *x, uint64_t combination,
+                      const struct run_detail **ret_detail, struct err *err) ADMF_MUST_CHECK;
+/* The signal that ended it; 0: none. */
+int run_detailer_stop_signal(const struct run_detailer *x);
+void run_detailer_close(struct run_detailer *x); /* accepts NULL */

@@ -48,10 +48,8 @@ static void obituary_write(struct pool *p, struct worker_ref *w, int wait_status
         o.signal = words_signal; /* it said so, and then left in its own way */
     if (w->state == WORKER_CONDEMNED) {
         o.status = w->verdict.status;
+        o.words[0] = '\0'; /* they tell of the signal that was sent to it */
         snprintf(o.reason, sizeof o.reason, "%s", w->verdict.reason);
-    } else if (strncmp(o.words, "out of memory", 13) == 0) {
-        o.status = STATUS_OUT_OF_MEMORY;
-        snprintf(o.reason, sizeof o.reason, "out of memory");
     } else if (o.signal != 0) {
         o.status = STATUS_CRASHED;
         o.is_foreign_kill = o.signal == SIGKILL;
@@ -112,6 +110,7 @@ static struct fault fault_of(const struct pool *p, const struct attempt *a, cons
         .bar = at->bar,
         .symbol_idx = at->symbol_idx,
         .phase = at->phase,
+        .peak_bytes = a->peak_bytes,
     };
     if (a->status == STATUS_TIMEOUT)
         f.limit = (uint64_t)(p->enforces_time ? p->config->time_per_combination_ns

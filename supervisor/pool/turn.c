@@ -81,7 +81,38 @@ static void on_refuse(struct pool *p, struct worker_ref *w, struct reader *body)
 static bool is_result_sound(const struct result *r)
 {
     return r->status == STATUS_OK || r->status == STATUS_INVALID ||
-           r->status == STATUS_OUT_OF_MEMORY;
+           r->status == STATUS_OUT_OF_MEMORY || r->status == STATUS_PROTOCOL;
+}
+
+/* The most memory that a living process ever held; 0 where that is not known. */
+static uint64_t peak_bytes_of(pid_t pid)
+{
+    char path[32], line[128];
+    unsigned long long kib = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && kib == 0 && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %llu kB", &kib) != 1)
+            kib = 0;
+    if (f)
+        (void)fclose(f); /* was read only */
+    return kib * 1024;
+}
+
+/* The worker says that this one failed, and lives. */
+static void take_failure(struct pool *p, const struct worker_ref *w, const struct result *result)
+{
+    const struct work_batch *b = &w->batch[0];
+    bool is_memory = result->status == STATUS_OUT_OF_MEMORY;
+    struct work_retry past = {.combination = result->combination};
+    char words[sizeof result->message];
+    pool_attempt_failed(p, &(struct attempt){
+                               .past = b->is_retry ? b->retry : past,
+                               .status = (enum status)result->status,
+                               .words = err_printable(result->message, words, sizeof words),
+                               .reason = is_memory ? "out of memory" : words,
+                               .peak_bytes = is_memory && !w->is_reaped ? peak_bytes_of(w->pid) : 0,
+                           });
 }
 
 /* One NaN for all: which one a worker made says nothing. */
@@ -92,19 +123,16 @@ static void canonicalise(struct result *r)
             r->metrics[i] = NAN;
 }
 
-static bool take_result(struct pool *p, struct work_batch *b, struct result *result)
+static bool take_result(struct pool *p, struct worker_ref *w, struct result *result)
 {
+    struct work_batch *b = &w->batch[0];
     int64_t idx = batch_ref_find(b, result->combination);
     if (idx < 0 || batch_ref_is_done(b, (uint32_t)idx) || !is_result_sound(result))
         return false;
     batch_ref_mark_done(b, (uint32_t)idx);
     canonicalise(result);
-    if (result->status == STATUS_OUT_OF_MEMORY) {
-        struct work_retry past = {.combination = result->combination};
-        pool_attempt_failed(p, &(struct attempt){.past = b->is_retry ? b->retry : past,
-                                                 .status = STATUS_OUT_OF_MEMORY,
-                                                 .words = result->message,
-                                                 .reason = "out of memory"});
+    if (status_is_failure(result->status)) {
+        take_failure(p, w, result);
         return true;
     }
     if (!work_mark_done(&p->work, result->combination))
@@ -140,9 +168,11 @@ static void on_results(struct pool *p, struct worker_ref *w, struct reader *body
         pool_condemn(p, w, STATUS_PROTOCOL, "worker says wrong RESULTS");
         return;
     }
-    bool is_sound = results.batch_id == w->batch[0].id;
-    for (uint32_t i = 0; is_sound && i < results.n; i++)
-        is_sound = take_result(p, &w->batch[0], &results.results[i]);
+    bool is_sound = results.batch_id == w->batch[0].id, has_failed = false;
+    for (uint32_t i = 0; is_sound && i < results.n; i++) {
+        is_sound = take_result(p, w, &results.results[i]);
+        has_failed |= status_is_failure(results.results[i].status);
+    }
     if (is_sound && results.is_last && w->batch[0].done_n != w->batch[0].n)
         is_sound = false;
     if (!is_sound)
@@ -151,6 +181,8 @@ static void on_results(struct pool *p, struct worker_ref *w, struct reader *body
         p->ledger.record->bar_steps += results.bar_steps;
     if (is_sound && results.is_last)
         batch_ended(p, w);
+    if (is_sound && has_failed) /* what it could not get, others would lack too */
+        pool_discard(p, w, "a combination failed in it");
     results_fini(&results);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "proto/units.h"
@@ -218,7 +219,7 @@ static int put_bars_op(struct store_op *op, void *ctx, struct err *err)
         for (uint32_t i = 0; rc == 0 && i < 6 + put->bars->extra_n; i++)
             rc = put_column(op, put->bars, put->info.data_hash, i, err);
     }
-    if (rc != 0)
+    if (rc != 0 || put->info.name[0] == '\0')
         return rc;
     struct key symbol = key_of_text(TREE_SYMBOLS, put->info.name);
     value_begin(&op->value);
@@ -233,7 +234,9 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-int store_put_bars(struct store *s, const struct bars *bars, const char *source, struct err *err)
+/* `name` is "" where the bars get none. */
+static int put_bars(struct store *s, const struct bars *bars, const char *name, const char *source,
+                    struct err *err)
 {
     if (bars->rows_n == 0)
         return err_set(err, ERR_DATA, "%s has no bars to store", bars->symbol);
@@ -243,10 +246,20 @@ int store_put_bars(struct store *s, const struct bars *bars, const char *source,
                                .last_ns = bars->time_ns[bars->rows_n - 1],
                                .extra_n = bars->extra_n,
                                .imported_ns = now_ns()}};
-    snprintf(put.info.name, sizeof put.info.name, "%s", bars->symbol);
+    snprintf(put.info.name, sizeof put.info.name, "%s", name);
     snprintf(put.info.source, sizeof put.info.source, "%s", source ? source : "");
     bars_hash(bars, put.info.data_hash);
     return store_do(s, STORE_WRITE, put_bars_op, &put, err);
+}
+
+int store_put_bars(struct store *s, const struct bars *bars, const char *source, struct err *err)
+{
+    return put_bars(s, bars, bars->symbol, source, err);
+}
+
+int store_put_bars_content(struct store *s, const struct bars *bars, struct err *err)
+{
+    return put_bars(s, bars, "", NULL, err);
 }
 
 /* ---- getting -------------------------------------------------------------------------------- */
@@ -277,13 +290,15 @@ static int unknown_symbol(struct store_op *op, struct get *get, struct err *err)
     int rc = op_walk(op, &all, name_add, get, err);
     if (rc != 0)
         return rc;
-    const char *names[1024];
+    const char *names[1024] = {NULL};
     size_t n = 0;
     for (size_t at = 0; at < get->names.n_bytes && n < 1024; n++) {
         names[n] = get->names.data + at;
         at += strlen(names[n]) + 1;
     }
     const char *close = err_suggest(get->name, names, n);
+    for (size_t i = 0; i < n && !close; i++)
+        close = strcasecmp(get->name, names[i]) == 0 ? names[i] : NULL;
     char name[256];
     err_printable(get->name, name, sizeof name);
     return err_set(err, ERR_NO_INPUT,
@@ -294,6 +309,9 @@ static int unknown_symbol(struct store_op *op, struct get *get, struct err *err)
 
 static int find_symbol(struct store_op *op, struct get *get, struct err *err)
 {
+    size_t name_n = strlen(get->name);
+    if (!get->hash && (name_n == 0 || name_n >= SPEC_NAME_BYTES)) /* LMDB takes no such key */
+        return unknown_symbol(op, get, err);
     struct key key = key_of_text(TREE_SYMBOLS, get->name);
     MDB_val k = {.mv_size = key.n_bytes, .mv_data = key.bytes};
     struct reader r;

@@ -109,6 +109,8 @@ int store_do(struct store *s, enum store_mode mode, store_op_fn fn, void *ctx,
              struct err *err) ADMF_MUST_CHECK;
 
 /* Seals op->value under the key and writes it. 0, STORE_E_MAP_FULL, or a negative errno. */
+/* A run's record (runs.c). */
+int op_put_run(struct store_op *op, const struct run_record *run, struct err *err) ADMF_MUST_CHECK;
 int op_put(struct store_op *op, const struct key *key, enum value_kind kind,
            struct err *err) ADMF_MUST_CHECK;
 /* As op_put; *ret_is_new says whether the key was not there before. */
@@ -148,6 +150,8 @@ int store_guarded(struct store *s, int (*fn)(struct store *s, struct err *err),
 /* Opens env on dir; the trees too (made where is_create). Fills s->env and s->dbi. */
 int store_env_open(struct store *s, bool is_create, struct err *err) ADMF_MUST_CHECK;
 void store_env_close(struct store *s);
+/* That a directory is named, and that what has its name is one. */
+int store_check_dir(const char *dir, struct err *err) ADMF_MUST_CHECK;
 /* 0; STORE_E_NOT_FOUND where there is no data file or an empty one; ERR_DATA where it is damaged.
  */
 int store_look(const char *dir, enum store_mode mode, struct err *err) ADMF_MUST_CHECK;

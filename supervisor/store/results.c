@@ -49,10 +49,7 @@ int fault_decode(struct reader *r, struct fault *ret_fault)
 
 struct put {
     const char *run_id;
-    const struct result *results;
-    size_t results_n;
-    const struct fault *faults;
-    size_t faults_n;
+    const struct run_commit *commit;
 };
 
 struct tally {
@@ -112,20 +109,22 @@ static int put_fault(struct store_op *op, const char *run_id, const struct fault
 static int put_op(struct store_op *op, void *ctx, struct err *err)
 {
     const struct put *put = ctx;
+    const struct run_commit *c = put->commit;
     struct tally tally;
     int rc = tally_get(op, put->run_id, &tally, err);
-    for (size_t i = 0; rc == 0 && i < put->results_n; i++)
-        rc = put_result(op, put->run_id, &put->results[i], &tally, err);
-    for (size_t i = 0; rc == 0 && i < put->faults_n; i++)
-        rc = put_fault(op, put->run_id, &put->faults[i], &tally, err);
+    for (size_t i = 0; rc == 0 && i < c->results_n; i++)
+        rc = put_result(op, put->run_id, &c->results[i], &tally, err);
+    for (size_t i = 0; rc == 0 && i < c->faults_n; i++)
+        rc = put_fault(op, put->run_id, &c->faults[i], &tally, err);
+    if (rc == 0 && c->record)
+        rc = op_put_run(op, c->record, err);
     return rc == 0 ? tally_put(op, put->run_id, &tally, err) : rc;
 }
 
-int store_put_results(struct store *s, const char *run_id, const struct result *results,
-                      size_t results_n, const struct fault *faults, size_t faults_n,
-                      struct err *err)
+int store_commit(struct store *s, const char *run_id, const struct run_commit *commit,
+                 struct err *err)
 {
-    struct put put = {run_id, results, results_n, faults, faults_n};
+    struct put put = {run_id, commit};
     return store_do(s, STORE_WRITE, put_op, &put, err);
 }
 

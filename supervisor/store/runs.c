@@ -104,7 +104,7 @@ static int run_of(struct store_op *op, const MDB_val *key, const MDB_val *value,
     return 0;
 }
 
-static int put_run(struct store_op *op, const struct run_record *run, struct err *err)
+int op_put_run(struct store_op *op, const struct run_record *run, struct err *err)
 {
     struct key key = key_of_text(TREE_RUNS, run->id);
     value_begin(&op->value);
@@ -184,7 +184,7 @@ static int create_op(struct store_op *op, void *ctx, struct err *err)
     if (rc == 0)
         rc = take_numbers(op, create, err);
     if (rc == 0)
-        rc = put_run(op, create->run, err);
+        rc = op_put_run(op, create->run, err);
     if (rc != 0)
         return rc;
     struct key last = key_of_text(TREE_META, "last_run");
@@ -208,7 +208,7 @@ static int update_op(struct store_op *op, void *ctx, struct err *err)
     int rc = op_has(op, &key, err);
     if (rc == STORE_E_NOT_FOUND)
         return err_set(err, ERR_NO_INPUT, "there is no run %s in the store", (*run)->id);
-    return rc != 0 ? rc : put_run(op, *run, err);
+    return rc != 0 ? rc : op_put_run(op, *run, err);
 }
 
 int store_run_update(struct store *s, const struct run_record *run, struct err *err)

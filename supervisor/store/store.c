@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening, closing and counting a store. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,9 +19,16 @@ const char *store_default_dir(const char *option)
         return env;
     if (data && data[0] == '/')
         snprintf(dir, sizeof dir, "%s/admf", data);
+    else if (home && *home)
+        snprintf(dir, sizeof dir, "%s/.local/share/admf", home);
     else
-        snprintf(dir, sizeof dir, "%s/.local/share/admf", home && *home ? home : ".");
+        dir[0] = '\0';
     return dir;
+}
+
+static int no_directory(const char *dir, struct err *err)
+{
+    return err_set(err, ERR_CREATE, "the store %s is no directory; name one with --store", dir);
 }
 
 static int make_dirs(const char *dir, struct err *err)
@@ -40,9 +48,7 @@ static int make_dirs(const char *dir, struct err *err)
             break;
     }
     struct stat st;
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
-        return err_set(err, ERR_CREATE, "the store %s is no directory; name one with --store", dir);
-    return 0;
+    return stat(dir, &st) != 0 || !S_ISDIR(st.st_mode) ? no_directory(dir, err) : 0;
 }
 
 static int no_store(const char *dir, struct err *err)
@@ -73,17 +79,30 @@ static int open_for_reading(struct store *s, struct err *err)
     return rc == STORE_E_NOT_FOUND ? no_store(s->dir, err) : rc;
 }
 
+int store_check_dir(const char *dir, struct err *err)
+{
+    struct stat st;
+    if (*dir == '\0')
+        return err_set(err, ERR_USAGE,
+                       "no store is named and there is no home to keep one in: give --store DIR or "
+                       "set $ADMF_STORE");
+    if (strlen(dir) >= PATH_MAX - 16)
+        return err_set(err, ERR_USAGE, "the name of the store directory is too long");
+    return stat(dir, &st) == 0 && !S_ISDIR(st.st_mode) ? no_directory(dir, err) : 0;
+}
+
 int store_open(const char *dir, enum store_mode mode, struct store **ret_store, struct err *err)
 {
-    if (strlen(dir) >= PATH_MAX - 16 || *dir == '\0')
-        return err_set(err, ERR_USAGE, "the name of the store directory is empty or too long");
+    int rc = store_check_dir(dir, err);
+    if (rc != 0)
+        return rc;
     struct store *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(err, ERR_SYSTEM, "out of memory");
     s->mode = mode;
     s->lock_fd = -1;
     snprintf(s->dir, sizeof s->dir, "%s", dir);
-    int rc = mode == STORE_WRITE ? open_for_writing(s, err) : open_for_reading(s, err);
+    rc = mode == STORE_WRITE ? open_for_writing(s, err) : open_for_reading(s, err);
     if (rc != 0) {
         store_close(s);
         return rc;
@@ -100,6 +119,19 @@ void store_close(struct store *s)
     if (s->lock_fd >= 0)
         (void)close(s->lock_fd); /* the lock goes with it */
     free(s);
+}
+
+bool store_is_owned(const struct store *s)
+{
+    char path[PATH_MAX + 8];
+    snprintf(path, sizeof path, "%s/lock", s->dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool is_owned = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    (void)close(fd); /* nothing was written through it */
+    return is_owned;
 }
 
 /* ---- counts --------------------------------------------------------------------------------- */

@@ -21,13 +21,16 @@
 struct store;
 enum store_mode { STORE_READ, STORE_WRITE };
 
-/* --store, else $ADMF_STORE, else $XDG_DATA_HOME/admf, else ~/.local/share/admf. Static memory. */
+/* --store, else $ADMF_STORE, else $XDG_DATA_HOME/admf, else ~/.local/share/admf. Static memory. ""
+ * where none of them is set: store_open and store_verify then say so. */
 const char *store_default_dir(const char *option);
 /* STORE_WRITE creates what is missing, and fails with ERR_BUSY naming the owner's pid. STORE_READ
  * of a directory without a store fails with ERR_NO_INPUT. */
 int store_open(const char *dir, enum store_mode mode, struct store **ret_store,
                struct err *err) ADMF_MUST_CHECK;
 void store_close(struct store *s); /* accepts NULL */
+/* Whether a process holds the writer's lock of this store. */
+bool store_is_owned(const struct store *s);
 
 /* ---- bars, kept by content ------------------------------------------------------------------ */
 
@@ -46,6 +49,9 @@ void bars_hash(const struct bars *bars, uint64_t ret_hash[2]);
 /* Stores bars under their hash (nothing to write if they are there) and moves the name to them. */
 int store_put_bars(struct store *s, const struct bars *bars, const char *source,
                    struct err *err) ADMF_MUST_CHECK;
+/* The same without a name: they are found by their hash alone. */
+int store_put_bars_content(struct store *s, const struct bars *bars,
+                           struct err *err) ADMF_MUST_CHECK;
 /* A symbol by name, or by hash where data_hash is given (older runs). *ret_bars is to be freed by
  * bars_free(). ERR_NO_INPUT with a suggestion where there is none. */
 int store_get_bars(struct store *s, const char *name, const uint64_t *data_hash,
@@ -105,10 +111,18 @@ struct fault {
     char message[256];
 };
 
+/* What is committed together. */
+struct run_commit {
+    const struct run_record *record; /* the run's record as it is then; NULL: it stays */
+    const struct result *results;
+    size_t results_n;
+    const struct fault *faults;
+    size_t faults_n;
+};
+
 /* One transaction, durable when it returns 0. Results that are there already are replaced. */
-int store_put_results(struct store *s, const char *run_id, const struct result *results,
-                      size_t results_n, const struct fault *faults, size_t faults_n,
-                      struct err *err) ADMF_MUST_CHECK;
+int store_commit(struct store *s, const char *run_id, const struct run_commit *commit,
+                 struct err *err) ADMF_MUST_CHECK;
 typedef int (*result_fn)(void *ctx, const struct result *result);
 typedef int (*fault_fn)(void *ctx, const struct fault *fault);
 /* In order of combination (and attempt), from one read transaction. Damage: ERR_DATA with the key.

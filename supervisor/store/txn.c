@@ -11,9 +11,12 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "proto/units.h"
 #include "supervisor/store/internal.h"
 
 /* ---- the guard ------------------------------------------------------------------------------ */
@@ -105,6 +108,24 @@ static int mdb_damage(const struct store *s, int rc, const char *what, struct er
                    what, mdb_strerror(rc));
 }
 
+/* LMDB says EIO for a write that was cut short, which is what a full disk or a limit does. */
+static int disk_err(const struct store *s, int rc, const char *what, struct err *err)
+{
+    struct statvfs fs;
+    struct rlimit limit;
+    char text[24], left[96] = "", most[96] = "";
+    if (statvfs(s->dir, &fs) == 0)
+        snprintf(left, sizeof left, " (%s free)",
+                 bytes_format((uint64_t)fs.f_bavail * fs.f_frsize, text, sizeof text));
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(most, sizeof most, " Files may have %s at most (ulimit -f).",
+                 bytes_format(limit.rlim_cur, text, sizeof text));
+    return err_set(err, ERR_IO,
+                   "store %s: %s: %s. Is the disk full%s?%s What was committed before is kept: "
+                   "make space or mend the disk, then run again (a run goes on with --resume)",
+                   s->dir, what, mdb_strerror(rc), left, most);
+}
+
 int store_mdb_err(const struct store *s, int rc, const char *what, struct err *err)
 {
     switch (rc) {
@@ -113,10 +134,7 @@ int store_mdb_err(const struct store *s, int rc, const char *what, struct err *e
     case EFBIG:
     case EIO:
     case MDB_PANIC:
-        return err_set(err, ERR_IO,
-                       "store %s: %s: %s; what was committed before is kept: make space or mend "
-                       "the disk, then run again (a run goes on with --resume)",
-                       s->dir, what, mdb_strerror(rc));
+        return disk_err(s, rc, what, err);
     case EACCES:
     case EPERM:
     case EROFS:

@@ -180,7 +180,10 @@ int store_verify(const char *dir, damage_fn fn, void *ctx, uint64_t *ret_values_
                  uint64_t *ret_damaged_n, struct err *err)
 {
     struct verify v = {.dir = dir, .fn = fn, .ctx = ctx};
-    int rc = store_look(dir, STORE_WRITE, err);
+    int rc = store_check_dir(dir, err);
+    if (rc != 0)
+        return rc;
+    rc = store_look(dir, STORE_WRITE, err);
     if (rc == STORE_E_NOT_FOUND)
         return err_set(err, ERR_NO_INPUT, "there is no store at %s; --store DIR names another",
                        dir);

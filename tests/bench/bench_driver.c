@@ -183,15 +183,14 @@ static void run_engine(struct bench *b, struct session *s)
     for (uint32_t i = 0; i < b->combos_n; i++) {
         struct combo combo;
         struct container *c;
-        struct market *market;
         struct result result;
         struct err err;
         combo_fill(&combo, i);
         const struct container_request q = {.shape = SHAPE_FULL, .combo = &combo, .arena = &arena};
-        if (session_container(s, &q, &c, &err) < 0 || session_market(s, &combo, &market, &err) < 0)
+        if (session_container(s, &q, &c, &err) < 0)
             die("container", &err);
         container_start(c);
-        (void)driver_reference_run(c, market);
+        (void)driver_reference_run(c);
         session_finish(c, &combo, &result);
         b->equity_final = result.metrics[METRIC_EQUITY_FINAL];
         arena_reset(&arena);

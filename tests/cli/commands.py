@@ -14,13 +14,15 @@ import os
 import pathlib
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from program import EXAMPLE_CSV, Program  # noqa: E402
+from program import EXAMPLE_CSV, Program, children  # noqa: E402
 from tap import equal, expect, run_all, test  # noqa: E402
 
 SEED = """type: optimization
@@ -51,6 +53,13 @@ strategies:
   - type: sma_cross
     parameters: {fast_period: [5, 10, 40], slow_period: [20, 50, 100]}
 execution: {commission: 0.001}
+"""
+
+RULES = """data: {{symbols: [SPX]}}
+strategies:
+  - type: rules
+    parameters: {{n: 3}}
+    long_entry: {}
 """
 
 COMMANDS = ("import", "data list", "data info", "data export", "plan", "run", "runs", "show",
@@ -104,6 +113,9 @@ def seed_plan(bench):
            "risk_to_execution_0": ("pipeline", ["ORDER"]),
            "execution_0_to_portfolios": ("selective", ["FILL"])}, "wiring")
     equal(wiring["execution_0_to_portfolios"]["routing_key"], "target_portfolio", "routing")
+    equal(plan["series"], ["roc(close,10)", "roc(close,20)"], "series")
+    equal(containers["strategy"][1]["config"]["parameters"],
+          {"lookback_period": 10, "signal_threshold": 0.02}, "parameters")
     bench.program.run("run", config, "--quiet")
 
 
@@ -133,9 +145,10 @@ def huge_grids(bench):
     text = SWEEP.replace("[5, 10, 40]", "{from: 1, to: 100, step: 1}").replace(
         "[20, 50, 100]", "{from: 101, to: 200, step: 1}")
     grids = "optimization: {{parameter_grids: {{initial_capital: {{from: 1, to: {}, step: 1}}}}}}\n"
-    plan = json.loads(bench.program.run("plan", bench.file("big.yaml", text + grids.format(10**5)),
-                                        "--json"))
-    equal(plan["combinations"], 10**9, "combinations")
+    out = bench.program.run("plan", bench.file("big.yaml", text + grids.format(10**5)), "--json")
+    plan = json.loads(out)
+    expect(len(out) < 1 << 24, "the plan grew with the grid")
+    equal((plan["combinations"], plan["series_count"]), (10**9, 200), "combinations, series")
     expect(len(plan["containers"]["portfolio"]) <= 1000, "a list grew with the grid")
     bench.fails(78, "plan", bench.file("huge.yaml", text + grids.format(10**10)),
                 talk="100000000000000")
@@ -159,6 +172,16 @@ def wrong_input(bench):
             (78, "trailing_stop", "plan", bench.file("later.yaml", SWEEP +
                                                      "exits: {trailing_stop: 0.1}\n")),
             (78, "a second time", "plan", bench.file("twice.yaml", SWEEP + "type: backtest\n")),
+            (78, "ahead.yaml:5:17: long_entry: column 14: n of shift(x, n) is -1", "plan",
+             bench.file("ahead.yaml", RULES.format("shift(close, -1) > close"))),
+            (78, 'did you mean "close"?', "run", bench.file("typo.yaml", RULES.format(
+                "clos > sma(close, n)"))),
+            (78, "half.yaml:5:17: long_entry: ", "plan", bench.file("half.yaml", RULES.format(
+                "sma(close, n / 2) > close"))),
+            (78, "unused.yaml:4:18: parameters: ", "plan", bench.file("unused.yaml", RULES.format(
+                "close > open"))),
+            (78, "late.yaml:2:30: data.from and data.to leave no bar", "plan",
+             bench.file("late.yaml", SWEEP.replace("[SPX]", "[SPX], from: 2099-01-01"))),
             (2, "", "export", "last", "--what", "nonsense"),
             (2, "sharp", "show", "last", "--sort", "sharp")):
         bench.fails(code, *args, talk=talk)
@@ -168,9 +191,10 @@ def wrong_input(bench):
 def help_texts(bench):
     listing = bench.program.run("--help")
     for command in COMMANDS:
-        expect(command.split()[0] in listing, f"{command} is not in the list")
+        expect(f"\n  {command} " in listing, f"{command} is not in the list")
         text = bench.program.run(*command.split(), "--help")
-        expect(f"admf {command}" in text.splitlines()[0] + text.splitlines()[1],
+        equal(bench.program.run("help", *command.split()), text, f"help {command}")
+        expect(text.startswith(f"  admf {command}") or "| admf" in text.splitlines()[0],
                f"the help of {command} does not begin with an example")
 
 
@@ -198,6 +222,10 @@ def formats(bench):
 def leaderboard(bench):
     board = json.loads(bench.program.run("show", bench.run_id, "--json", "--sort", "trades",
                                          "--where", "slow_period > 20 and trades > 0"))
+    trades = [entry["metrics"]["trades"] for entry in board["leaderboard"]]
+    equal(trades, sorted(trades, reverse=True), "trades")
+    equal(sorted(entry["combination"] for entry in board["leaderboard"]), [1, 2, 4, 5, 7, 8],
+          "combinations that the condition keeps")
     text = bench.program.run("show", bench.run_id, "--sort", "return_pct", "--top", 3)
     expect("return_pct" in text, "no column of what it is sorted by")
     expect("slow_period" in json.dumps(board), "no parameters in JSON")
@@ -215,6 +243,7 @@ def indicator(bench):
         closes = [float(r["close"]) for r in csv.DictReader(open(EXAMPLE_CSV, encoding="ascii"))]
         equal(list(rows[0])[:3], ["timestamp", "sma(close,3)", "close > shift(close, 1)"], "header")
         equal([r["sma(close,3)"] for r in rows[:2]], ["", ""], "warm-up")
+        equal(rows[0]["timestamp"], "2000-01-03T00:00:00Z", "time")
         for i in range(2, 50):
             mean = math.fsum(closes[i - 2:i + 1]) / 3
             expect(abs(float(rows[i]["sma(close,3)"]) - mean) < 1e-9 * mean, f"sma at {i}")
@@ -263,19 +292,24 @@ def run_names(bench):
 
 @test("output into a closed pipe ends quietly, onto a full disk with 74")
 def closed_pipe(bench):
-    for args in (("export", bench.run_id, "--what", "combinations"), ("data", "export", "SPX"),
-                 ("catalog", "indicators"), ("show", bench.run_id), ("runs",), ("--help",),
-                 ("indicator", "close", "--symbol", "SPX"), ("doctor",)):
-        line = " ".join(bench.program.argv(*args)) + " | head -c 1 > /dev/null"
-        done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True,
-                              text=True, check=False)
-        expect(done.stderr == "" and done.returncode in (0, 141),
-               f"{args}: {done.returncode} {done.stderr}")
-        if args[0] not in ("doctor",):
-            with open("/dev/full", "w", encoding="ascii") as full:
-                done = subprocess.run(bench.program.argv(*args), stdout=full, check=False,
-                                      stderr=subprocess.PIPE, text=True)
-            equal(done.returncode, 74, f"exit code of {args} on a full disk")
+    plan = bench.file("plan.yaml", SWEEP)
+    for args in (("export", bench.run_id, "--what", "combinations"), ("data", "list"),
+                 ("data", "info", "SPX"), ("data", "export", "SPX"), ("plan", plan),
+                 ("plan", plan, "--json"), ("catalog", "indicators"), ("show", bench.run_id),
+                 ("show", bench.run_id, "--json"), ("digest", bench.run_id), ("runs",), ("--help",),
+                 ("indicator", "close", "--symbol", "SPX"), ("store", "info"), ("store", "verify"),
+                 ("doctor",)):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(bench.program.argv(*args), stdout=write, stderr=subprocess.PIPE,
+                              check=False, text=True)
+        os.close(write)
+        equal((done.returncode, done.stderr), (0, ""), f"{args} into a closed pipe")
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run(bench.program.argv(*args), stdout=full, check=False,
+                                  stderr=subprocess.PIPE, text=True)
+        equal(done.returncode, 74, f"exit code of {args} on a full disk")
+        expect("No space left" in done.stderr, f"{args}: {done.stderr}")
 
 
 @test("progress is drawn on a terminal alone")
@@ -329,6 +363,80 @@ def doctor(bench):
     text = bench.program.run("doctor")
     expect("worker" in text and "nng" in text, text)
     json.loads(bench.program.run("doctor", "--json"))
+
+@test("trades of a whole run are those of its good combinations, whatever `where` and the strategy "
+      "refuse; a named one that is not good is refused with its status")
+def all_trades(bench):
+    config = bench.file("holes.yaml", SWEEP.replace(
+        "    parameters:", "    where: fast_period != 10\n    parameters:"))
+    bench.program.run("run", config, "--quiet")
+    rows = bench.table("export", "last", "--what", "combinations")
+    good = {r["combination"]: int(r["trades"]) + int(r["open_trades"])
+            for r in rows if r["status"] == "ok"}
+    equal((len(rows), len(good)), (6, 5), "combinations, good ones")
+    trades = bench.table("export", "last", "--what", "trades")
+    equal({n: sum(t["combination"] == n for t in trades) for n in good}, good, "trades of each")
+    single = [t for n in good
+              for t in bench.table("export", "last", "--what", "trades", "--combination", n)]
+    equal(trades, single, "all trades and those of each")
+    bad = next(r["combination"] for r in rows if r["status"] == "invalid")
+    for what in ("trades", "equity"):
+        bench.fails(66, "export", "last", "--what", what, "--combination", bad, talk="invalid")
+
+
+@test("trades of a thousand combinations take one worker, a steady number of descriptors, and "
+      "seconds; a signal ends them with its number and leaves no file")
+def many_trades(bench):
+    config = bench.file("many.yaml", SWEEP.replace("[5, 10, 40]", "{from: 2, to: 41, step: 1}")
+                        .replace("[20, 50, 100]", "{from: 50, to: 99, step: 1}"))
+    bench.program.run("run", config, "--quiet")
+    out = bench.folder / "signals"
+    out.mkdir()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running = bench.program.start("export", "last", "--what", "trades", "-o", out / "t.csv")
+        counts, workers, until = set(), set(), time.monotonic() + 30
+        while len(counts) < 1 or not workers or len(list(out.iterdir())) != 1:
+            expect(running.poll() is None and time.monotonic() < until, "it ended too early")
+            workers |= set(children(running.pid))
+            counts.add(len(os.listdir(f"/proc/{running.pid}/fd")))
+        for _ in range(20):
+            workers |= set(children(running.pid))
+            counts.add(len(os.listdir(f"/proc/{running.pid}/fd")))
+            time.sleep(0.005)
+        running.send_signal(number)
+        equal(running.wait(timeout=30), 128 + number, f"exit code of {number.name}")
+        equal(list(out.iterdir()), [], f"files left by {number.name}")
+        equal(len(workers), 1, "workers")
+        expect(max(counts) < 64, f"descriptors: {counts}")
+
+
+@test("rows of several strategies are told apart by a last column with the strategy's name")
+def strategy_column(bench):
+    config = bench.file("several.yaml", SWEEP.replace("execution:", """  - type: sma_cross
+    name: second
+    parameters: {fast_period: 5, slow_period: [20, 50]}
+execution:"""))
+    bench.program.run("run", config, "--quiet")
+    for form in ("csv", "json"):
+        text = bench.program.run("export", "last", "--what", "combinations", "--format", form)
+        rows = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
+        equal(list(rows[0])[-1], "strategy", f"last column of {form}")
+        equal([r["strategy"] for r in rows], ["sma_cross"] * 9 + ["second"] * 2, form)
+    rows = bench.table("export", bench.run_id, "--what", "combinations")
+    expect("strategy" not in rows[0], "a column that says nothing")
+
+
+@test("SQLite takes the place of an SQLite database, and of nothing else")
+def sqlite_overwrites(bench):
+    export = ("export", bench.run_id, "--what", "combinations", "--format", "sqlite", "-o")
+    keep = bench.file("keep.db", "not a database, and dear to somebody\n")
+    bench.fails(73, *export, keep, talk="keep.db")
+    equal(keep.read_text(), "not a database, and dear to somebody\n", "what was there")
+    keep.write_text("")
+    for _ in range(2):
+        bench.program.run(*export, keep)
+    with sqlite3.connect(keep) as database:
+        equal(database.execute("select count(*) from combinations").fetchone(), (9,), "rows")
 
 
 def main():

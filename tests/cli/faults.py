@@ -3,7 +3,9 @@
 """Promise: a crash, hang or early exit of one combination costs that combination alone; every other
 result is the same bytes as in an undisturbed run, whatever is killed, whenever.
 
-    faults.py BUILD_FOLDER     writes TAP
+    faults.py BUILD_FOLDER [PLAIN_FOLDER]     writes TAP
+
+PLAIN_FOLDER is a build without sanitizers, for what cannot be tested with them.
 """
 
 import json
@@ -17,11 +19,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from program import EXAMPLE_CSV, Program, children  # noqa: E402
-from tap import equal, expect, run_all, test  # noqa: E402
+from tap import Skip, equal, expect, run_all, test  # noqa: E402
 
 BARS = 5105
 KINDS = {"segv": 1, "abrt": 2, "fpe": 3, "bus": 4, "ill": 5, "stack": 6, "exit": 7, "hang": 8,
-         "scribble": 9, "kill": 10, "once": 11}
+         "scribble": 9, "kill": 10, "once": 11, "memory": 12, "price": 13, "bar": 14, "symbol": 15,
+         "twice": 16, "deaf": 17}
 SIGNALS = {"segv": signal.SIGSEGV, "abrt": signal.SIGABRT, "fpe": signal.SIGFPE,
            "bus": signal.SIGBUS, "ill": signal.SIGILL, "stack": signal.SIGSEGV,
            "scribble": signal.SIGSEGV, "kill": signal.SIGKILL}
@@ -268,6 +271,115 @@ def two_supervisors(bench):
     first.communicate()
     equal(second.returncode, 75, "exit code")
     expect(str(first.pid) in second.stderr, f"the owner is not named: {second.stderr}")
+
+
+@test("a fault by the time limit says so, with the limit")
+def time_limit_is_named(bench):
+    _, _, faults, _ = bench.culprit("hang", limit="300ms")
+    equal(len(faults), 2, "attempts")
+    for fault in faults:
+        expect(fault["message"].startswith("it ran longer than 300 ms at bar 100"), str(fault))
+        equal((fault["reason"], fault["limit"]), ("timeout", 300_000_000), "reason, limit in ns")
+
+
+def plain_bench(bench):
+    """A bench whose workers can run under a memory limit: AddressSanitizer's shadow memory alone is
+    past every one."""
+    for build in (bench.build, *sys.argv[2:]):
+        worker = pathlib.Path(build) / "tests" / "fault" / "faulty-worker"
+        if worker.exists() and b"__asan_init" not in worker.read_bytes():
+            folder = bench.folder / "plain"
+            folder.mkdir()
+            return Bench(build, folder)
+    raise Skip("a sanitized worker cannot run under a memory limit")
+
+
+@test("a combination that takes all memory is out of memory, with the limit and the peak")
+def out_of_memory(bench):
+    worker = os.environ["ADMF_WORKER"]
+    try:
+        memory_runs(plain_bench(bench))
+    finally:
+        os.environ["ADMF_WORKER"] = worker
+
+
+def memory_runs(bench):
+    calm = calm_rows(bench)
+    for mode in ("free", "lockstep"):
+        program, n = bench.store(), 40
+        summary = program.sweep(bench.config("memory"), "--workers", 2, "--set", f"run.mode={mode}",
+                                "--set", "limits.memory=32MiB", expect=(1,))
+        rows = bench.rows(program)
+        equal(rows.pop(n).split(",")[1], "out_of_memory", f"{mode}: status")
+        equal(rows, calm, f"{mode}: the others")
+        equal((summary["failed"], summary["retried"]), (1, 1), f"{mode}: failed, retried")
+        faults = json.loads(program.run("export", "last", "--what", "faults", "--format", "json"))
+        equal([(f["combination"], f["reason"], f["limit"], f["attempt"]) for f in faults],
+              [(n, "out_of_memory", 32 << 20, attempt) for attempt in (1, 2)], f"{mode}: faults")
+        for fault in faults:
+            expect(fault["peak_bytes"] > 32 << 20, f"{mode}: peak {fault['peak_bytes']}")
+
+
+@test("in lockstep a false signal costs the combination that made it, and not the run")
+def lockstep_lies(bench):
+    calm = calm_rows(bench, 700)
+    for kind, flaw in (("price", "price"), ("bar", "another bar"), ("symbol", "a symbol"),
+                       ("twice", "two signals")):
+        program = bench.store()
+        program.run("run", bench.config(kind, 700), "--quiet", "--workers", 2,
+                    "--set", "run.mode=lockstep", expect=(1,))
+        rows = bench.rows(program)
+        # alone in its worker, the second signal finds no room in the queue that leads out of it
+        expect(rows.pop(40).split(",")[1] in (("protocol",) if kind != "twice" else
+                                              ("protocol", "crashed")), f"{kind}: status")
+        equal(rows, calm, f"{kind}: the others")
+        faults = json.loads(program.run("export", "last", "--what", "faults", "--format", "json"))
+        equal({f["combination"] for f in faults}, {40}, f"{kind}: who is blamed")
+        expect(flaw in faults[0]["message"], f"{kind}: {faults[0]['message']}")
+
+
+@test("in lockstep a crash costs one combination where each has its own shared containers")
+def lockstep_crash_unshared(bench):
+    path = bench.folder / "unshared.yaml"
+    for kind in ("segv", "none"):
+        path.write_text(f"""type: optimization
+data: {{csv: {{SPX: {EXAMPLE_CSV}}}}}
+strategies:
+  - type: fault
+    parameters: {{bar: 50, salt: [1, 2], kind: 0}}
+  - type: fault
+    name: culprit
+    parameters: {{bar: 50, kind: {KINDS.get(kind, 0)}}}
+optimization: {{parameter_grids: {{commission: [0.0, 0.001, 0.002]}}}}
+run: {{mode: lockstep}}
+""")
+        program = bench.store()
+        program.run("run", path, "--quiet", "--workers", 2, expect=(0, 1))
+        rows = bench.rows(program)
+        bad = {n for n, line in rows.items() if line.split(",")[1] == "crashed"}
+        if kind == "segv":
+            equal(len(bad), 3, "crashed")
+            disturbed, victims = rows, bad
+    for number in victims:
+        del disturbed[number], rows[number]
+    equal(disturbed, rows, "the others")
+
+
+@test("in lockstep a worker that owes signals and closed its channel is given up at once")
+def lockstep_deaf(bench):
+    path = bench.folder / "deaf.yaml"
+    path.write_text(f"""type: optimization
+data: {{csv: {{SPX: {EXAMPLE_CSV}}}, to: 300}}
+strategies:
+  - type: fault
+    parameters: {{bar: 50, kind: {KINDS["deaf"]}}}
+run: {{mode: lockstep, barrier_timeout: 300s}}
+""")
+    program = bench.store()
+    started = time.monotonic()
+    program.run("run", path, "--quiet", "--workers", 1, expect=(1,))
+    expect(time.monotonic() - started < 60, "it was waited for")
+    equal(bench.rows(program)[0].split(",")[1], "protocol", "status")
 
 
 def main():

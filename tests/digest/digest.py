@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Promise: a run's digest depends on its configuration and data alone: not on the compiler, the
-number of workers, a worker that is killed, or a run that is stopped and resumed.
+CPU's instructions, the number of workers, a worker that is killed, or a run that is stopped and resumed.
 
     digest.py BUILD_FOLDER...     writes TAP; leaves with 1 if a promise is broken
 """
@@ -18,6 +18,7 @@ from program import EXAMPLE_CSV, ROOT, Program, children, sweep_config  # noqa: 
 
 WORKERS = (1, 2, 3, 8)
 WAIT_S = 60
+OLDER_CPU = "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4"  # the C library's functions for a CPU without these
 
 
 def wait_for(condition, what):
@@ -68,6 +69,30 @@ def digest_after_resume(program, config):
     return program.sweep(config, "--workers", 2, "--resume", "last")["digest"]
 
 
+def has_fma():
+    """Whether the C library may choose functions with fused multiply-add here."""
+    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("flags"):
+            return "fma" in line.split()
+    return False
+
+
+def digest_on_older_cpu(program, config):
+    """The C library believes that the CPU has no fused multiply-add."""
+    os.environ["GLIBC_TUNABLES"] = OLDER_CPU
+    try:
+        return digest_with_workers(program, config, 2)
+    finally:
+        del os.environ["GLIBC_TUNABLES"]
+
+
+def with_conventions(config, conventions):
+    """Puts another engine's conventions into a configuration."""
+    config.write_text(config.read_text(encoding="ascii") + f"conventions: {conventions}\n",
+                      encoding="ascii")
+    return config
+
+
 def cases(builds, folder):
     """(what, function that gives a digest); the first one is what the others must equal."""
     small = sweep_config(folder / "small.yaml", "SPX", "mean_reversion", rsi_period=(2, 21, 1),
@@ -81,6 +106,16 @@ def cases(builds, folder):
             for build in builds for workers in WORKERS
         ]
     first = programs[builds[0]]
+    for conventions in ("native", "backtesting.py"):
+        config = with_conventions(
+            sweep_config(folder / f"{conventions}.yaml", "SPX", "sma_cross",
+                         fast_period=(5, 44, 1), slow_period=(50, 99, 1)), conventions)
+        yield f"sweep by {conventions} conventions", [
+            ("as the CPU is", lambda c=config: digest_with_workers(first, c, 2)),
+            ("without fused multiply-add" if has_fma() else
+             "without fused multiply-add # SKIP this CPU has none",
+             lambda c=config: digest_on_older_cpu(first, c)),
+        ]
     yield "disturbed sweep", [
         ("undisturbed", lambda: digest_with_workers(first, large, 2)),
         ("a worker is killed", lambda: digest_after_kill(first, large)),

@@ -2,9 +2,13 @@
 /* A worker with one more strategy, `fault`, that misbehaves on a chosen bar of chosen combinations:
  * what the fault tests put in the place of admf-worker ($ADMF_WORKER). Until then it holds like
  * buy_and_hold. */
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "worker/builtin.h"
@@ -25,6 +29,12 @@ enum kind {
     KIND_SCRIBBLE, /* writes into the plane */
     KIND_KILL,     /* SIGKILL: no last words */
     KIND_ONCE,     /* crashes the first time only: FAULT_ONCE names the file that remembers */
+    KIND_MEMORY,   /* takes memory until there is no more, when it is initialized */
+    KIND_PRICE,    /* says a signal with a wrong price */
+    KIND_BAR,      /* of another bar */
+    KIND_SYMBOL,   /* of a symbol that it does not trade */
+    KIND_TWICE,    /* says its signal twice */
+    KIND_DEAF,     /* lockstep: claims to have sent signals, and has closed its channel */
 };
 
 struct fault_state {
@@ -32,6 +42,7 @@ struct fault_state {
     const struct market *market;
     const struct bus *bus;
     const struct account *account;
+    struct slot *slot;
     uint32_t lane;
 };
 
@@ -42,9 +53,31 @@ static int fault_configure(void *self, const struct combo *combo, const struct s
     return 0;
 }
 
+#define TAKEN_BYTES ((size_t)1 << 20)
+
+/* Touches what it takes, and gives all back in the end. */
+static int take_all_memory(void)
+{
+    void *taken = NULL, *more;
+    while ((more = malloc(TAKEN_BYTES)) != NULL) {
+        memset(more, 1, TAKEN_BYTES);
+        memcpy(more, &taken, sizeof taken);
+        taken = more;
+    }
+    while (taken) {
+        memcpy(&more, taken, sizeof more);
+        free(taken);
+        taken = more;
+    }
+    return -ENOMEM;
+}
+
 static int fault_initialize(void *self, struct container *c, struct err *err)
 {
     struct fault_state *f = self;
+    if (f->combo->params[1] == KIND_MEMORY)
+        return take_all_memory();
+    f->slot = c->slot;
     const struct component *portfolio = container_find(c, PROTOCOL_PORTFOLIO);
     f->market = container_resolve(c, "market_data");
     f->lane = c->lane;
@@ -71,6 +104,15 @@ static void once(void)
             (void)fclose(mark);
         (void)raise(SIGSEGV);
     }
+}
+
+static void go_deaf(const struct fault_state *f)
+{
+    struct stat st;
+    for (int fd = 3; fd < 256; fd++)
+        if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+            (void)close(fd);
+    atomic_fetch_add(&f->slot->signals_sent, 1);
 }
 
 static void misbehave(const struct fault_state *f, enum kind kind)
@@ -112,35 +154,36 @@ static void misbehave(const struct fault_state *f, enum kind kind)
     case KIND_ONCE:
         once();
         return;
+    case KIND_DEAF:
+        go_deaf(f);
+        return;
+    default: /* memory and lies have their own places */
+        return;
     }
 }
 
-static void fault_on_bar(void *self, uint32_t step)
+static void fault_on_bar(void *self, const void *event)
 {
     const struct fault_state *f = self;
+    uint32_t step = ((const struct bar_event *)event)->step;
+    enum kind kind = KIND_NONE;
     if (step == f->market->first_step + (uint32_t)f->combo->params[0])
-        misbehave(f, (enum kind)f->combo->params[1]);
+        kind = (enum kind)f->combo->params[1];
+    misbehave(f, kind);
     int32_t row = market_row(f->market, 0, step);
-    if (row < 0 || f->account->pos[0].qty != 0.0)
+    bool is_lie = kind >= KIND_PRICE && kind <= KIND_TWICE;
+    if (row < 0 || (f->account->pos[0].qty != 0.0 && !is_lie))
         return;
     const struct signal s = {
         .target_portfolio = f->lane,
-        .bar = step,
+        .bar = step + (kind == KIND_BAR),
+        .symbol_idx = kind == KIND_SYMBOL,
         .kinds = SIGNAL_LONG_ENTRY,
-        .ref_px = f->market->symbol[0]->bars.close[row],
+        .ref_px = f->market->symbol[0]->bars.close[row] + (kind == KIND_PRICE ? 1.0 : 0.0),
     };
     bus_publish(f->bus, EVENT_SIGNAL, &s);
-}
-
-static void fault_on_bar_event(void *self, const void *event)
-{
-    fault_on_bar(self, ((const struct bar_event *)event)->step);
-}
-
-static int fault_subscribe(void *self, struct bus *bus)
-{
-    return bus_subscribe(bus, EVENT_BAR, RANK_DECIDE,
-                         (struct bus_handler){fault_on_bar_event, self, 0});
+    if (kind == KIND_TWICE)
+        bus_publish(f->bus, EVENT_SIGNAL, &s);
 }
 
 static uint32_t fault_warm_up_step(const void *self)
@@ -150,7 +193,7 @@ static uint32_t fault_warm_up_step(const void *self)
 
 static const struct component_param params[] = {
     {"bar", NULL, 0, 0, 1e9, 1, "bar of the range at which it misbehaves"},
-    {"kind", NULL, 0, 0, KIND_ONCE, 1, "how: see enum kind"},
+    {"kind", NULL, 0, 0, KIND_DEAF, 1, "how: see enum kind"},
     {"salt", NULL, 0, 0, 1e9, 1, "tells combinations apart"},
 };
 
@@ -164,7 +207,6 @@ static const struct component_type type_fault = {
     .params_n = sizeof params / sizeof params[0],
     .lifecycle = &(const struct lifecycle){.initialize = fault_initialize},
     .configurable = &(const struct configurable){fault_configure},
-    .event_subscriber = &(const struct event_subscriber){fault_subscribe},
     .optimizable = &(const struct optimizable){NULL},
     .signal_generator = &(const struct signal_generator){fault_on_bar, fault_warm_up_step},
 };

@@ -16,9 +16,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from program import Program  # noqa: E402
+from program import Program, take_reports  # noqa: E402
 
-TOLERANCE = 1e-9
+# Of the value, and what is left where a value is zero but for rounding.
+TOLERANCE, TOLERANCE_OF_ZERO = 1e-9, 1e-13
 
 # statistic of case.json -> column of `export --what combinations`
 STATISTICS = {
@@ -134,7 +135,7 @@ def number(text):
 def close(ours, theirs):
     if math.isnan(ours) or math.isnan(theirs):
         return math.isnan(ours) and math.isnan(theirs)
-    return abs(ours - theirs) <= TOLERANCE * max(1.0, abs(theirs))
+    return abs(ours - theirs) <= TOLERANCE * abs(theirs) + TOLERANCE_OF_ZERO
 
 
 def check(what, ours, theirs, problems):
@@ -245,6 +246,7 @@ def main():
                 continue
             except (RuntimeError, ValueError) as error:
                 problems = [str(error)]
+            problems += [line for report in take_reports() for line in report.splitlines()]
             failed += bool(problems)
             print(f"{'not ok' if problems else 'ok'} {tests} - {name}")
             for problem in problems[:8]:

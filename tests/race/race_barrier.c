@@ -67,7 +67,7 @@ static void run_round(uint32_t round)
     uint32_t sequence = step_publish(slots.header, bar, WORKERS + has_absentee);
     CHECK(sequence != 0);
     if (has_absentee)
-        (void)step_excuse(slots.header, sequence);
+        step_excuse(slots.header, sequence);
     CHECK(step_wait_done(slots.header, sequence, mono_now_ns() + WAIT_NS) == 0);
     for (uint32_t i = 0; i < WORKERS; i++) {
         CHECK(shared.output[i] == shared.input * (i + 1));
@@ -127,7 +127,7 @@ static void excuse_the_dead(pid_t pids[static WORKERS], uint32_t sequence, uint3
         pids[i] = 0;
         --*alive_n;
         if (atomic_load_explicit(&slots.slot[i].arrived_step, memory_order_acquire) != sequence)
-            (void)step_excuse(slots.header, sequence);
+            step_excuse(slots.header, sequence);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/cli/common.h"
 #include "supervisor/cli/options.h"
 
 #define ARGS_MAX 16
@@ -163,6 +164,8 @@ static const struct {
     {"a missing argument", {"admf", "run"}, {"run needs CONFIG"}},
     {"an argument too many", {"admf", "run", "a", "b"}, {"\"b\"", "too many"}},
     {"escape codes in a name", {"admf", "\033[31mred"}, {"\\x1b"}},
+    {"a set without a value", {"admf", "run", "a", "--set", "foo"}, {"KEY=VALUE", "\"foo\""}},
+    {"a set without a key", {"admf", "plan", "a", "--set==1"}, {"KEY=VALUE"}},
 };
 
 Test(cli, every_mistake_is_named_with_a_way_out)
@@ -185,6 +188,39 @@ Test(cli, help_is_asked_for_in_three_ways)
         cr_assert_not_null(parsed.command);
         cr_expect_str_eq(parsed.command->name, "run");
     }
+}
+
+Test(cli, a_noun_is_helped_with_its_verbs)
+{
+    const char *const ways[][ARGS_MAX] = {{"admf", "data", "--help"}, {"admf", "help", "data"}};
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(parse(ways[i]), 0, "%s", err.text);
+        cr_expect(parsed.wants_help);
+        cr_expect_null(parsed.command);
+        cr_expect_str_eq(parsed.noun, "data");
+    }
+    cr_expect_lt(parse((const char *[ARGS_MAX]){"admf", "help", "dat"}), 0);
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+    cr_assert_not_null(out);
+    cli_print_noun_help(out, "data");
+    fclose(out);
+    cr_expect_not_null(strstr(text, "\n  data list "), "%s", text);
+    cr_expect_not_null(strstr(text, "\n  data export SYMBOL "), "%s", text);
+    cr_expect_null(strstr(text, "store"), "%s", text);
+    free(text);
+}
+
+/* ---- times for people ----------------------------------------------------------------------- */
+
+Test(cli, the_first_second_of_1970_is_a_time)
+{
+    char text[40];
+    cr_expect_str_eq(cli_time_text(0, text), "1970-01-01 00:00:00");
+    cr_expect_str_eq(cli_time_text(999999999, text), "1970-01-01 00:00:00");
+    cr_expect_str_eq(cli_time_text(-1, text), "1969-12-31 23:59:59");
+    cr_expect_str_eq(cli_time_text(-1000000000, text), "1969-12-31 23:59:59");
 }
 
 Test(cli, many_arguments_are_refused_not_overrun)

@@ -237,6 +237,34 @@ Test(csv, nul_bytes_and_endless_lines_are_bad_rows)
     bars_free(bars);
 }
 
+Test(csv, a_last_line_that_is_too_long_is_a_bad_row_however_it_is_read)
+{
+    static const size_t lengths[] = {(64u << 10) + 1, 1u << 20, (1u << 20) - sizeof(HEAD GOOD) + 1,
+                                     2u << 20};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct bars *bars = NULL;
+        struct csv_report report;
+        struct err err = {0};
+        size_t head_n = strlen(HEAD GOOD), n = head_n + lengths[i];
+        char *text = malloc(n);
+        cr_assert_not_null(text);
+        memcpy(text, HEAD GOOD, head_n);
+        memset(text + head_n, '7', lengths[i]);
+        write_file(text, n);
+        cr_assert_neq(import(false, NULL, &bars, &report, &err), 0);
+        cr_expect_not_null(strstr(err.text, ":3:1: found"), "%zu: %s", lengths[i], err.text);
+        cr_assert_eq(import(true, NULL, &bars, &report, &err), 0, "%s", err.text);
+        cr_expect_eq(bars->rows_n, 1);
+        cr_expect_eq(report.skipped[CSV_BYTES], 1);
+        bars_free(bars);
+        memset(text, '7', n);
+        write_file(text, n);
+        free(text);
+        cr_assert_neq(import(true, NULL, &bars, &report, &err), 0);
+        cr_expect_not_null(strstr(err.text, "the header is longer"), "%s", err.text);
+    }
+}
+
 /* ---- bad files ------------------------------------------------------------------------------ */
 
 static const struct {

@@ -253,7 +253,6 @@ static struct outcome *run(struct desk *d, const struct combo *combo)
 {
     struct outcome *o = calloc(1, sizeof *o);
     struct container *c;
-    struct market *market;
     struct err err = {0};
     bool details = true;
     const struct container_request q = {
@@ -261,13 +260,11 @@ static struct outcome *run(struct desk *d, const struct combo *combo)
     cr_assert_not_null(o);
     session_tell(&d->session, combo);
     int r = session_container(&d->session, &q, &c, &err);
-    if (r == 0)
-        r = session_market(&d->session, combo, &market, &err);
     if (r < 0) {
         session_refused(combo, r, &err, &o->result);
     } else {
         container_start(c);
-        (void)driver_reference_run(c, market);
+        (void)driver_reference_run(c);
         const void *tracker = container_resolve(c, "performance_tracker");
         session_finish(c, combo, &o->result);
         const struct tracker_record rec = tracker_record(tracker);
@@ -783,6 +780,44 @@ Test(engine, an_account_without_equity_ends_at_that_close_and_stays_at_nothing)
     desk_close(&d);
 }
 
+static void count_signal(void *self, const void *event)
+{
+    uint32_t *n = self;
+    *n += ((const struct signal *)event)->kinds != 0;
+}
+
+/* It has no account to look at: every condition that holds is said. */
+Test(engine, a_minimal_container_is_a_strategy_alone_that_says_every_signal)
+{
+    static struct column_set c;
+    walk(&c, 50, 11, 0);
+    struct combo combos[EVERY_N];
+    struct desk d = {.columns = {&c}, .symbols_n = 1};
+    every_strategy(&d, combos);
+    desk_open(&d);
+    for (int i = 0; i < EVERY_N; i++) {
+        struct container *minimal;
+        struct result result;
+        struct err err;
+        uint32_t said_n = 0;
+        const struct container_request q = {
+            .shape = SHAPE_MINIMAL, .combo = &combos[i], .arena = &d.arena};
+        cr_assert_eq(session_container(&d.session, &q, &minimal, &err), 0, "%s", err.text);
+        cr_assert_eq(minimal->components_n, 1);
+        cr_assert_eq(bus_subscribe(&minimal->bus, EVENT_SIGNAL, RANK_RECORD,
+                                   (struct bus_handler){count_signal, &said_n, 0}),
+                     0);
+        container_start(minimal);
+        cr_expect_eq(driver_reference_run(minimal), 50);
+        session_finish(minimal, &combos[i], &result);
+        cr_expect_eq(result.status, STATUS_OK);
+        if (strcmp(d.session.run.strategies[combos[i].strategy_idx].type, "buy_and_hold") == 0)
+            cr_expect_eq(said_n, 50, "every bar says so");
+        arena_reset(&d.arena);
+    }
+    desk_close(&d);
+}
+
 Test(engine, a_range_of_one_bar_runs)
 {
     static struct column_set c;
@@ -816,6 +851,8 @@ struct wave {
     struct signal signals[EVERY_N * SYMBOLS_MAX];
     struct shared_lane shared_lane[EVERY_N];
     struct shared_lanes lanes, *lanes_ref;
+    struct shared_group group; /* one risk and one execution container serve all lanes */
+    uint32_t all[EVERY_N];
     struct container *risk, *execution;
     struct fill fills[WAVE_FILLS_MAX];
     uint32_t fills_n;
@@ -874,6 +911,7 @@ static struct container *wave_shared(struct wave *v, const struct component_type
     struct container *c = container_create(&v->shared_arena, type->name, NULL);
     cr_assert_not_null(c);
     cr_assert_eq(container_register_service(c, "portfolios", &v->lanes_ref), 0);
+    cr_assert_eq(container_register_service(c, "group", &v->group), 0);
     cr_assert_eq(container_add(c, type->name, type, NULL, &err), 0, "%s", err.text);
     cr_assert_eq(container_initialize(c, &(const struct container_subject){0}, &err), 0);
     container_start(c);
@@ -886,6 +924,9 @@ static void wave_open(struct wave *v, struct desk *d)
     v->details = true;
     v->queue = (struct uplink_queue){v->signals, 0, EVERY_N * SYMBOLS_MAX};
     v->queue_ref = &v->queue;
+    for (uint32_t i = 0; i < d->combos_n; i++)
+        v->all[i] = i;
+    v->group = (struct shared_group){.lanes_n = d->combos_n, .lane = v->all};
     v->lanes = (struct shared_lanes){.lane = v->shared_lane, .n = d->combos_n};
     v->lanes_ref = &v->lanes;
     for (uint32_t i = 0; i < d->combos_n; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Promise: orders meet bars by the rules of design.md ("What a bar does"), risk makes of a signal
+/* Promise: orders meet bars by the rules of docs/EXECUTION.md, risk makes of a signal
  * what the configuration says, and money neither appears nor vanishes. Bars here are made by hand,
  * so that every price and size can be checked on paper. */
 #include <math.h>
@@ -847,6 +847,30 @@ Test(execution, symbols_share_cash_in_the_order_of_the_configuration)
     cr_expect_eq(m->fill[2].symbol_idx, 1);
     cr_expect_eq(m->fill[2].bar, 2);
     cr_expect(near(m->fill[2].qty, 1.25));
+    sim_close(m);
+}
+
+/* C gaps through its stop at the open at which A enters: A's size knows the money that C gives
+ * back. */
+Test(execution, a_gap_through_a_stop_comes_before_the_orders_of_every_symbol)
+{
+    struct sim *m = three_symbols();
+    m->exits.stop_loss = 0.05;
+    for (int k = 0; k < 4; k++)
+        m->px[2][k][2] = 80;
+    sim_open(m, 3, 4);
+    execution_bar(&m->execution, 0);
+    mark(m, 0);
+    say(m, 2, 0, SIGNAL_LONG_ENTRY);
+    execution_bar(&m->execution, 1);
+    mark(m, 1);
+    say(m, 0, 1, SIGNAL_LONG_ENTRY);
+    execution_bar(&m->execution, 2);
+    cr_assert_eq(m->fills_n, 3);
+    cr_expect_eq(m->fill[1].rule, FILL_RULE_STOP_GAP);
+    cr_expect_eq(m->fill[1].symbol_idx, 2);
+    cr_expect_eq(m->fill[2].symbol_idx, 0);
+    cr_expect(near(m->fill[2].qty, 4.5), "half of 900, at 100: %g", m->fill[2].qty);
     sim_close(m);
 }
 

@@ -237,9 +237,9 @@ Test(grid, tables_have_limits_and_say_so)
     strcpy(text, "data: {symbols: [A]}\nstrategies: [");
     for (int i = 0; i < SPEC_STRATEGIES_MAX; i++)
         sprintf(text + strlen(text),
-                "{type: rules, long_entry: close > 1, parameters: "
+                "{type: rules, long_entry: close > a%d + b%d + c%d + d%d + e%d, parameters: "
                 "{a%d: [1], b%d: [1], c%d: [1], d%d: [1], e%d: [1]}}, ",
-                i, i, i, i, i);
+                i, i, i, i, i, i, i, i, i, i);
     strcat(text, "]\n");
     check_limit(text, "more than 256 different swept names");
 

@@ -62,8 +62,9 @@ static void setup(void)
     cr_assert_eq(store_run_create(store, &run, RESULTS_N, &err), 0, "%s", err.text);
     for (uint64_t n = 0; n < RESULTS_N; n++)
         results[n] = result_of(n);
-    cr_assert_eq(store_put_results(store, run.id, results, RESULTS_N, NULL, 0, &err), 0, "%s",
-                 err.text);
+    cr_assert_eq(store_commit(store, run.id,
+                              &(const struct run_commit){NULL, results, RESULTS_N, NULL, 0}, &err),
+                 0, "%s", err.text);
 }
 
 static void teardown(void)
@@ -150,6 +151,45 @@ Test(leaderboard, where_speaks_of_metrics_and_swept_values)
         cr_expect(board.entries[i].combination > 10 && board.entries[i].combination < 20);
     leaderboard_fini(&board);
 }
+
+/* ---- what is said of combinations that did not run ------------------------------------------ */
+
+static const struct {
+    uint64_t all_n, ok_n, invalid_n, crashed_n;
+    bool is_terse;
+    const char *says;
+} explained[] = {
+    {5, 5, 0, 0, false, ""},
+    {5, 4, 1, 0, false, "1 of 5 combinations is invalid, the first is 3: a\\x1b < b\n"},
+    {5, 3, 2, 0, false, "2 of 5 combinations are invalid, the first is 3: a\\x1b < b\n"},
+    {5, 3, 2, 0, true, ""},
+    {5, 0, 5, 0, true, "no combination ran: all 5 are invalid: a\\x1b < b\n"},
+    {1, 0, 1, 0, false, "no combination ran: the only one is invalid: a\\x1b < b\n"},
+    {3, 0, 1, 2, false, "no combination ran to its end: 1 of 3 is invalid: a\\x1b < b\n"},
+    {3, 0, 0, 3, false, "no combination ran to its end\n"},
+    {5, 0, 2, 0, true, ""}, /* stopped before the others */
+};
+
+Test(leaderboard, invalid_combinations_are_explained)
+{
+    for (size_t i = 0; i < sizeof explained / sizeof *explained; i++) {
+        struct leaderboard board = {.invalid_first = 3, .invalid_message = "a\033 < b"};
+        struct run_record record = {.combinations_n = explained[i].all_n};
+        char *text = NULL;
+        size_t text_bytes = 0;
+        FILE *out = open_memstream(&text, &text_bytes);
+        cr_assert_not_null(out);
+        board.status_n[STATUS_OK] = explained[i].ok_n;
+        board.status_n[STATUS_INVALID] = explained[i].invalid_n;
+        board.status_n[STATUS_CRASHED] = explained[i].crashed_n;
+        leaderboard_explain(out, &board, &record, explained[i].is_terse);
+        fclose(out);
+        cr_expect_str_eq(text, explained[i].says, "row %zu", i);
+        free(text);
+    }
+}
+
+/* ---- wrong options -------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "proto/units.h"
+#include "worker/metrics/exact.h"
 #include "worker/metrics/metrics.h"
 
 #define BARS_MAX   16384
@@ -24,7 +25,7 @@ struct run {
     double benchmark[BARS_MAX];
     uint32_t day_end[BARS_MAX];
     struct trade trades[TRADES_MAX];
-    double scratch[BARS_MAX];
+    double scratch[2 * BARS_MAX];
     double metrics[METRIC_N];
 };
 
@@ -669,4 +670,78 @@ Test(metrics, same_input_gives_the_same_bytes)
     run_compute(run);
     cr_expect_arr_eq((const char *)first, (const char *)run->metrics, sizeof first);
     free(run);
+}
+
+/* ---- logarithm, exponential, power ---------------------------------------------------------- */
+
+static double random_between(double low, double high)
+{
+    static uint64_t state = UINT64_C(88172645463325252);
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return low + (high - low) * (double)(state >> 11) * 0x1p-53;
+}
+
+static double ulps_off(double found, long double expected)
+{
+    double ulp = nextafter(fabs((double)expected), INFINITY) - fabs((double)expected);
+
+    return (double)(fabsl(found - expected) / ulp);
+}
+
+Test(exact, results_are_within_an_ulp_of_long_double_ones)
+{
+    for (int i = 0; i < 200000; i++) {
+        double exponent = random_between(-700, 700), base = random_between(0.5, 2);
+        double near_one = random_between(0.95, 1.05), power = random_between(-500, 500);
+        double scaled = ldexp(base, (int)exponent);
+
+        cr_assert(ulps_off(exact_exp(exponent), expl(exponent)) < 1, "exp(%a)", exponent);
+        cr_assert(ulps_off(exact_log(scaled), logl(scaled)) < 1, "log(%a)", scaled);
+        cr_assert(ulps_off(exact_log(near_one), logl(near_one)) < 1, "log(%a)", near_one);
+        cr_assert(ulps_off(exact_pow(near_one, power), powl(near_one, power)) < 1, "pow(%a, %a)",
+                  near_one, power);
+    }
+}
+
+static bool is_same_or_near(double got, double expected)
+{
+    return got == expected || is_near(got, expected, 1e-15);
+}
+
+Test(exact, special_values_are_those_of_the_c_library)
+{
+    static const double values[] = {0,    1,     -1,  INFINITY, NAN,     2,     -2,
+                                    3,    0.5,   -3,  5e-324,   1.7e308, -0.25, 1e-310,
+                                    1000, -1000, 709, 710,      -744,    -746};
+    const size_t n = sizeof values / sizeof values[0];
+
+    for (size_t i = 0; i < n; i++) {
+        double x = values[i];
+
+        cr_expect(is_same_or_near(exact_log(x), log(x)), "log(%g): %g", x, exact_log(x));
+        cr_expect(is_same_or_near(exact_exp(x), exp(x)), "exp(%g): %g", x, exact_exp(x));
+        for (size_t k = 0; k < n; k++)
+            cr_expect(is_same_or_near(exact_pow(x, values[k]), pow(x, values[k])),
+                      "pow(%g, %g): %g", x, values[k], exact_pow(x, values[k]));
+    }
+}
+
+/* The digest of a run rests on these bits: no CPU, compiler or C library may change them. */
+Test(exact, bits_are_the_same_everywhere)
+{
+    uint64_t mixed = 0;
+
+    for (int i = 1; i <= 20000; i++) {
+        double x = i * 0x1p-10, y = i * 0x1p-9 - 20;
+        double found[] = {exact_log(x), exact_exp(y), exact_pow(x, y / 4)};
+
+        for (size_t k = 0; k < sizeof found / sizeof found[0]; k++) {
+            uint64_t bits;
+            memcpy(&bits, &found[k], sizeof bits);
+            mixed = mixed * UINT64_C(0x9e3779b97f4a7c15) + bits;
+        }
+    }
+    cr_expect_eq(mixed, UINT64_C(0xb0099c34536bf20a), "%llx", (unsigned long long)mixed);
 }

@@ -312,8 +312,38 @@ Test(plan, an_unknown_name_is_refused_with_a_suggestion)
     cr_expect_lt(plan_rule("sma(forecats, n) > 0", 1), 0);
     cr_expect_eq(err.kind, ERR_CONFIG);
     cr_expect_not_null(strstr(err.text, "forecast"), "%s", err.text);
-    cr_expect_lt(plan_rule("close > forecast", 2), 0);
+    cr_expect_lt(plan_rule("close * n > forecast", 2), 0);
     cr_expect_not_null(strstr(err.text, "BTC"), "%s", err.text);
+    cr_expect_lt(plan_rule("clos > sma(close, n)", 1), 0);
+    cr_expect_not_null(strstr(err.text, "did you mean \"close\"?"), "%s", err.text);
+}
+
+Test(plan, an_error_of_a_rule_names_its_place_in_the_file)
+{
+    static const char *const wrong[] = {"clos > sma(close, n)", "sma(close, n / 2) > 1",
+                                        "shift(close, 0 - n) > close", "sma(n, 3) > 1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cr_expect_lt(plan_rule(wrong[i], 1), 0, "%s", wrong[i]);
+        cr_expect_eq(err.kind, ERR_CONFIG);
+        cr_expect_eq(strncmp(err.text, "test:6:17: long_entry: ", 23), 0, "%s", err.text);
+    }
+}
+
+Test(plan, values_that_an_indicator_refuses_are_counted_once_and_the_first_is_told)
+{
+    struct config *config = config_of("type: optimization\n" DATA "strategies:\n"
+                                      "  - type: rules\n"
+                                      "    parameters: {n: [0, 1, 2.5, 3], lag: [1, -1]}\n"
+                                      "    long_entry: close > sma(close, n)\n"
+                                      "    long_exit: close < sma(close, n) or close < "
+                                      "shift(close, lag)\n");
+    struct series_plan *plan = series_of(config, 1);
+    cr_expect_eq(plan->n, 2);
+    cr_expect_eq(plan->refused_n, 3);
+    cr_expect_eq(strncmp(plan->refused.text, "test:6:17: long_entry: `sma(close, n)`: ", 40), 0,
+                 "%s", plan->refused.text);
+    series_plan_destroy(plan);
+    config_destroy(config);
 }
 
 /* 10^9 combinations of 1,000 periods by 1,000 periods by 1,000 capitals need 1,999 series at most.
@@ -367,6 +397,9 @@ static const struct {
     {"rsi(close,n) < 30 or rsi(close,n) > 70", {"rsi(close,n)"}},
     {"close > shift(max(high,n),1)", {"max(high,n)"}},
     {"close > open * 1.5", {NULL}},
+    {"close > shift(close,2e1)", {NULL}},
+    {"shift(shift(max(high,n), f ),1e0 + n) > 1",
+     {"shift(close,1e0 + n)", "shift(close, f )", "max(high,n)"}},
     {"not (atr( n ) > 2)", {"atr( n )"}},
 };
 
@@ -421,6 +454,27 @@ static void expect_wire(const json_t *plan, const char *name, const char *type, 
     cr_expect_eq(json_array_size(json_object_get(wire, "targets")), targets_n, "%s", name);
 }
 
+/* Equal hashes are equal configurations, among the containers of one kind. */
+static void expect_hashes(const json_t *containers, const char *kind, size_t distinct_n)
+{
+    const json_t *list = json_object_get(containers, kind);
+    size_t n = json_array_size(list), found_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *a = json_array_get(list, i);
+        bool is_new = true;
+        cr_assert_eq(json_string_length(json_object_get(a, "hash")), 32, "%s", kind);
+        for (size_t k = 0; k < i; k++) {
+            const json_t *b = json_array_get(list, k);
+            int same = json_equal(json_object_get(a, "hash"), json_object_get(b, "hash"));
+            int alike = json_equal(json_object_get(a, "config"), json_object_get(b, "config"));
+            cr_expect_eq(same, alike, "%s %zu and %zu", kind, i, k);
+            is_new = is_new && !same;
+        }
+        found_n += is_new;
+    }
+    cr_expect_eq(found_n, distinct_n, "%s", kind);
+}
+
 Test(plan, json_of_the_seeds_example_has_its_containers_and_wiring)
 {
     json_t *plan = json_of(seed_example);
@@ -436,6 +490,8 @@ Test(plan, json_of_the_seeds_example_has_its_containers_and_wiring)
     cr_expect_eq(json_integer_value(
                      json_object_get(json_object_get(portfolio, "config"), "initial_capital")),
                  50000);
+    expect_hashes(containers, "portfolio", 2);
+    expect_hashes(containers, "strategy", 4);
     expect_wire(plan, "hub_to_strategies", "broadcast", 1, 8);
     expect_wire(plan, "strategies_to_risk_0", "selective", 8, 1);
     expect_wire(plan, "risk_to_execution_0", "pipeline", 1, 1);

@@ -6,7 +6,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "supervisor/pool/pool.h"
+#include "proto/msg.h"
+#include "supervisor/pool/pace.h"
 #include "tests/unit/config_fixture.h"
 
 #define GRID                                                                                       \
@@ -288,6 +289,63 @@ Test(attempt, kills_from_outside_are_borne_longer_but_not_for_ever)
     cr_assert_lt(kills, 50);
     cr_assert_eq(b->pool.ledger.result_n, 1);
     bench_free(b);
+}
+
+Test(attempt, a_limit_that_was_met_is_in_the_fault)
+{
+    struct bench *b = bench_make(0);
+    b->pool.enforces_time = true;
+    config->time_per_combination_ns = 300000000;
+    config->memory_limit_bytes = 64 << 20;
+    pool_attempt_failed(&b->pool, &(struct attempt){.past = {.combination = 3},
+                                                    .status = STATUS_TIMEOUT,
+                                                    .slot = &b->slot,
+                                                    .words = "",
+                                                    .reason = "it ran longer than 300 ms"});
+    pool_attempt_failed(&b->pool, &(struct attempt){.past = {.combination = 4},
+                                                    .status = STATUS_OUT_OF_MEMORY,
+                                                    .words = "not enough memory",
+                                                    .reason = "out of memory",
+                                                    .peak_bytes = 65 << 20});
+    const struct fault *f = b->pool.ledger.fault;
+    cr_assert_eq(f[0].limit, 300000000);
+    cr_assert_str_eq(f[0].message, "it ran longer than 300 ms at bar 100 in run");
+    cr_assert_eq(f[1].limit, 64 << 20);
+    cr_assert_eq(f[1].peak_bytes, 65 << 20);
+    cr_assert_str_eq(f[1].message, "not enough memory");
+    bench_free(b);
+}
+
+/* ---- waves ---------------------------------------------------------------------------------- */
+
+/* Whether the fills of one step of such a wave fit into one frame, each symbol of each lane
+ * closing, opening and closing again. */
+static bool wave_fits(uint32_t lanes_n, uint32_t symbols_n)
+{
+    struct fills f = {.step = 1, .n = lanes_n * symbols_n * 3};
+    struct buf b = {0};
+    f.fills = calloc(f.n, sizeof *f.fills);
+    cr_assert(f.fills);
+    msg_begin(&b, MSG_FILLS, 1, 1);
+    fills_encode(&b, &f);
+    msg_end(&b);
+    bool fits = !b.failed;
+    fills_fini(&f);
+    buf_fini(&b);
+    return fits;
+}
+
+Test(pace, fills_of_the_largest_wave_fit_into_one_frame)
+{
+    static const uint32_t symbols[] = {12, 13, 100, SPEC_SYMBOLS_MAX};
+    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+        uint32_t n = pace_wave_lanes_max(symbols[i]);
+        cr_assert_gt(n, 0);
+        cr_assert(wave_fits(n, symbols[i]), "%u symbols, %u lanes", symbols[i], n);
+        if (n < SPEC_BATCH_MAX)
+            cr_assert(!wave_fits(n + 1, symbols[i]), "%u symbols: more would fit", symbols[i]);
+    }
+    cr_assert_eq(pace_wave_lanes_max(1), SPEC_BATCH_MAX);
 }
 
 /* ---- the best ------------------------------------------------------------------------------- */

@@ -569,6 +569,70 @@ Test(gate, length_of_every_row_is_enforced)
     free(block);
 }
 
+/* The body of a message that says as little as its encoder can. */
+static void encode_least(struct buf *b, enum msg_type type)
+{
+    struct combo combo = {0};
+    struct batch batch = {.n = type == MSG_DETAIL, .combos = &combo};
+    switch (type) {
+    case MSG_HELLO:
+        hello_encode(b, &(struct hello){0});
+        break;
+    case MSG_SETUP:
+        setup_encode(b, &(struct setup){0});
+        break;
+    case MSG_READY:
+    case MSG_LANES_READY:
+        ready_encode(b, &(struct ready){0});
+        break;
+    case MSG_REFUSE:
+        refuse_encode(b, &(struct err){0});
+        break;
+    case MSG_BATCH:
+    case MSG_DETAIL:
+    case MSG_LANES:
+        batch_encode(b, &batch);
+        break;
+    case MSG_RESULTS:
+        results_encode(b, &(struct results){0});
+        break;
+    case MSG_DETAIL_TRADES:
+        detail_trades_encode(b, &(struct detail_trades){0});
+        break;
+    case MSG_DETAIL_EQUITY:
+        detail_equity_encode(b, &(struct detail_equity){0});
+        break;
+    case MSG_SIGNALS:
+    case MSG_ORDERS:
+        signals_encode(b, &(struct signals){0});
+        break;
+    case MSG_FILLS:
+    case MSG_ROUTED_FILLS:
+        fills_encode(b, &(struct fills){0});
+        break;
+    case MSG_FINISH:
+        break;
+    }
+}
+
+Test(gate, least_length_of_every_row_is_that_of_the_shortest_body)
+{
+    static const struct {
+        enum msg_type type;
+        uint32_t least;
+    } rows[] = {
+#define X(id, symbol, sender, least, most, what) {id, least},
+#include "proto/msg.def"
+#undef X
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf b = {0};
+        encode_least(&b, rows[i].type);
+        cr_assert(b.n_bytes == rows[i].least, "%s: %zu", msg_name(rows[i].type), b.n_bytes);
+        buf_fini(&b);
+    }
+}
+
 Test(gate, every_verdict_has_a_name)
 {
     for (int v = 0; v < MSG_VERDICT_N; v++)
@@ -1049,8 +1113,8 @@ Test(log, event_is_one_line_of_safe_pairs)
     cr_assert(pipe2(fds, O_NONBLOCK) == 0);
     int stderr_copy = dup(STDERR_FILENO);
     cr_assert(dup2(fds[1], STDERR_FILENO) >= 0);
+    cr_assert(setenv("ADMF_LOG", "info", 1) == 0);
     log_init("worker 3");
-    log_set_level(LOG_INFO);
     log_event(LOG_DEBUG, "unseen", "x=%d", 1);
     log_event(LOG_INFO, "started", "path=%s n=%d", log_quote("a \"b\"\n\x1b"), 7);
     log_event(LOG_ERROR, "bare", "%s", "");

@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor/cli/rows.h"
@@ -138,8 +140,9 @@ Test(rows, sqlite_is_read_back_as_it_was_and_replaces_what_was_there)
 Test(rows, a_failed_export_leaves_what_was_there)
 {
     static const char *const formats[] = {"csv", "json", "jsonl", "sqlite"};
+    static const char before[] = "SQLite format 3"; /* nothing else would be replaced */
     FILE *file = fopen(path, "w");
-    fputs("before", file);
+    fwrite(before, 1, sizeof before, file);
     fclose(file);
     for (unsigned i = 0; i < 4; i++) {
         struct rows rows = {0};
@@ -149,10 +152,119 @@ Test(rows, a_failed_export_leaves_what_was_there)
         cr_assert_eq(rows_add(&rows, cells, &err), 0);
         rows_discard(&rows);
         char *text = read_all();
-        cr_assert_str_eq(text, "before");
+        cr_assert_str_eq(text, before);
         free(text);
         cr_assert_eq(files_n(), 1);
     }
+}
+
+static void write_file(const char *text, size_t n_bytes)
+{
+    FILE *file = fopen(path, "w");
+    cr_assert_eq(fwrite(text, 1, n_bytes, file), n_bytes);
+    fclose(file);
+}
+
+Test(rows, sqlite_replaces_databases_and_empty_files_alone)
+{
+    static const char *const others[] = {"a,b\n1,2\n", "SQLite format 4", "S",
+                                         "a text that is longer than the mark of a database"};
+    struct rows rows = {0};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct err err = {0};
+        write_file(others[i], strlen(others[i]));
+        cr_assert_lt(rows_open("sqlite", path, &table, &rows, &err), 0, "%s", others[i]);
+        cr_assert_eq(err.kind, ERR_CREATE, "%s", err.text);
+        char *text = read_all();
+        cr_assert_str_eq(text, others[i]);
+        free(text);
+        cr_assert_eq(files_n(), 1);
+    }
+    struct err err = {0};
+    struct cell cells[] = {cell_count(1), cell_null(), cell_text("x")};
+    write_file("", 0);
+    for (unsigned i = 0; i < 2; i++) { /* an empty file, then the database that took its place */
+        cr_assert_eq(rows_open("sqlite", path, &table, &rows, &err), 0, "%s", err.text);
+        cr_assert_eq(rows_add(&rows, cells, &err), 0);
+        cr_assert_eq(rows_finish(&rows, &err), 0, "%s", err.text);
+    }
+}
+
+Test(rows, sqlite_leaves_a_database_in_use_alone)
+{
+    char beside[320];
+    struct rows rows = {0};
+    struct err err = {0};
+    snprintf(beside, sizeof beside, "%s-wal", path);
+    write_file("", 0);
+    cr_assert_eq(symlink(path, beside), 0);
+    cr_assert_lt(rows_open("sqlite", path, &table, &rows, &err), 0);
+    cr_assert_eq(err.kind, ERR_CREATE);
+    unlink(beside);
+}
+
+Test(rows, sqlite_tells_columns_apart_that_differ_in_case_alone)
+{
+    static const char *const same[] = {"n", "N", "n_2", "x", "N"};
+    static const char *const expected[] = {"n", "N_3", "n_2", "x", "N_4"};
+    const struct rows_table clashing = {"combinations", 5, same};
+    struct rows rows = {0};
+    struct err err = {0};
+    sqlite3 *db;
+    sqlite3_stmt *select;
+    struct cell cells[] = {cell_count(0), cell_count(1), cell_count(2), cell_count(3),
+                           cell_count(4)};
+    cr_assert_eq(rows_open("sqlite", path, &clashing, &rows, &err), 0, "%s", err.text);
+    cr_assert_eq(rows_add(&rows, cells, &err), 0);
+    cr_assert_eq(rows_finish(&rows, &err), 0);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, "SELECT * FROM combinations", -1, &select, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(sqlite3_step(select), SQLITE_ROW);
+    for (int i = 0; i < 5; i++) {
+        cr_assert_str_eq(sqlite3_column_name(select, i), expected[i]);
+        cr_assert_eq(sqlite3_column_int(select, i), i);
+    }
+    sqlite3_finalize(select);
+    sqlite3_close(db);
+}
+
+/* In a child: a signal while a file is written. Its wait status. */
+static int end_by(int number, const char *format)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rows rows = {0};
+        struct err err = {0};
+        (void)signal(number, SIG_DFL);
+        if (rows_open(format, path, &table, &rows, &err) == 0 && files_n() == 1)
+            (void)raise(number);
+        _exit(1);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+Test(rows, a_signal_leaves_no_file_and_its_number)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        for (unsigned f = 0; f < 2; f++) {
+            int status = end_by(numbers[i], f ? "sqlite" : "csv");
+            cr_assert(WIFEXITED(status), "%s", strsignal(numbers[i]));
+            cr_assert_eq(WEXITSTATUS(status), 128 + numbers[i]);
+            cr_assert_eq(files_n(), 0);
+        }
+}
+
+Test(rows, signals_do_what_they_did_once_the_file_is_written)
+{
+    struct sigaction before, after;
+    cr_assert_eq(sigaction(SIGINT, NULL, &before), 0);
+    write_all("csv");
+    cr_assert_eq(sigaction(SIGINT, NULL, &after), 0);
+    cr_assert(before.sa_handler == after.sa_handler);
 }
 
 Test(rows, errors_say_what_to_do)

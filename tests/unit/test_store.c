@@ -252,7 +252,8 @@ static void put_range(struct store *s, const char *id, uint64_t from, uint64_t t
     struct result *results = calloc(to - from, sizeof *results);
     for (uint64_t i = from; i < to; i++)
         results[i - from] = make_result(i);
-    int rc = store_put_results(s, id, results, to - from, NULL, 0, &err);
+    int rc =
+        store_commit(s, id, &(const struct run_commit){NULL, results, to - from, NULL, 0}, &err);
     cr_assert_eq(rc, 0, "%s", err.text);
     free(results);
 }
@@ -335,7 +336,8 @@ Test(store, gives_faults_in_order_of_combination_and_attempt)
         {.combination = 9, .attempt = 1, .status = STATUS_TIMEOUT, .bar = UINT32_MAX},
         {.combination = 4, .attempt = 2, .status = STATUS_CRASHED, .signal = 11, .bar = 77},
         {.combination = 4, .attempt = 1, .status = STATUS_CRASHED, .signal = 6, .message = "why"}};
-    cr_assert_eq(store_put_results(s, a.id, NULL, 0, faults, 3, &err), 0, "%s", err.text);
+    cr_assert_eq(store_commit(s, a.id, &(const struct run_commit){NULL, NULL, 0, faults, 3}, &err),
+                 0, "%s", err.text);
     struct fault last = {0};
     cr_assert_eq(store_each_fault(s, a.id, see_fault, &last, &err), 0);
     cr_assert_eq(last.combination, 9);
@@ -354,23 +356,23 @@ Test(store, digest_depends_on_results_alone)
     put_range(s, b.id, 50, 100);
     struct result r = make_result(7);
     r.status = STATUS_NOT_RUN;
-    cr_assert_eq(store_put_results(s, b.id, &r, 1, NULL, 0, &err), 0);
+    cr_assert_eq(store_commit(s, b.id, &(const struct run_commit){NULL, &r, 1, NULL, 0}, &err), 0);
     put_range(s, b.id, 0, 50);
     r = make_result(20);
     r.metrics[4] = -__builtin_nan("0x1234"); /* another NaN is the same undefined */
     snprintf(r.message, sizeof r.message, "words do not count");
-    cr_assert_eq(store_put_results(s, b.id, &r, 1, NULL, 0, &err), 0);
+    cr_assert_eq(store_commit(s, b.id, &(const struct run_commit){NULL, &r, 1, NULL, 0}, &err), 0);
     cr_assert_eq(store_digest(s, a.id, x, &err), 0);
     cr_assert_eq(store_digest(s, b.id, y, &err), 0);
     cr_assert_eq(strlen(x), 32);
     cr_assert_str_eq(x, y);
     r.metrics[0] = nextafter(r.metrics[0], 1e9);
-    cr_assert_eq(store_put_results(s, b.id, &r, 1, NULL, 0, &err), 0);
+    cr_assert_eq(store_commit(s, b.id, &(const struct run_commit){NULL, &r, 1, NULL, 0}, &err), 0);
     cr_assert_eq(store_digest(s, b.id, z, &err), 0);
     cr_assert_str_neq(x, z);
     r = make_result(20);
     r.status = STATUS_CRASHED;
-    cr_assert_eq(store_put_results(s, b.id, &r, 1, NULL, 0, &err), 0);
+    cr_assert_eq(store_commit(s, b.id, &(const struct run_commit){NULL, &r, 1, NULL, 0}, &err), 0);
     cr_assert_eq(store_digest(s, b.id, z, &err), 0);
     cr_assert_str_neq(x, z);
     run_record_fini(&a);
@@ -419,7 +421,8 @@ static _Noreturn void write_for_ever(const char *id, int fd)
         struct result results[10];
         for (unsigned i = 0; i < 10; i++)
             results[i] = make_result(batch * 10 + i);
-        if (store_put_results(s, id, results, 10, NULL, 0, &err) != 0 ||
+        if (store_commit(s, id, &(const struct run_commit){NULL, results, 10, NULL, 0}, &err) !=
+                0 ||
             write(fd, &batch, sizeof batch) != (ssize_t)sizeof batch)
             _exit(1);
     }
@@ -622,7 +625,8 @@ static uint8_t *make_victim(size_t *ret_bytes)
     snprintf(run_id, sizeof run_id, "%s", run.id);
     for (uint64_t at = 0; at < 1000; at += 100)
         put_range(s, run.id, at, at + 100);
-    cr_assert_eq(store_put_results(s, run.id, NULL, 0, &fault, 1, &err), 0);
+    cr_assert_eq(
+        store_commit(s, run.id, &(const struct run_commit){NULL, NULL, 0, &fault, 1}, &err), 0);
     cr_assert_eq(store_digest(s, run.id, digest_of_run, &err), 0);
     run_record_fini(&run);
     store_close(s);
@@ -681,7 +685,7 @@ static void write_something(void)
     struct err err = {0};
     struct result r = make_result(2000);
     if (store_open(dir, STORE_WRITE, &s, &err) == 0)
-        (void)!store_put_results(s, run_id, &r, 1, NULL, 0, &err);
+        (void)!store_commit(s, run_id, &(const struct run_commit){NULL, &r, 1, NULL, 0}, &err);
     store_close(s);
 }
 

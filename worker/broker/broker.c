@@ -82,12 +82,6 @@ static struct fill close_fill(const struct execution *x, uint16_t s, uint32_t st
     return f;
 }
 
-struct fill execution_close(const struct execution *x, uint16_t symbol_idx, uint32_t step,
-                            double px, enum fill_rule rule)
-{
-    return close_fill(x, symbol_idx, step, px, rule);
-}
-
 static void emit_close(const struct execution *x, uint16_t s, uint32_t step, double px,
                        enum fill_rule rule)
 {
@@ -119,17 +113,12 @@ static void emit_open(const struct execution *x, const struct order *o, uint32_t
     x->emit(x->ctx, &f);
 }
 
-static bool has_exits(const struct position *p)
-{
-    return p->qty != 0.0 && (p->stop_px != 0.0 || p->target_px != 0.0);
-}
-
 /* A stop or target that the open has already passed. */
-static bool meet_open_gap(const struct execution *x, uint16_t s, uint32_t step, double open)
+static void meet_open_gap(const struct execution *x, uint16_t s, uint32_t step, double open)
 {
     const struct position *p = &x->account->pos[s];
-    if (!has_exits(p))
-        return false;
+    if (!position_has_exits(p))
+        return;
     double side = p->qty > 0.0 ? 1.0 : -1.0;
     enum fill_rule rule = FILL_RULE_NONE;
     if (p->stop_px != 0.0 && side * (open - p->stop_px) <= 0.0)
@@ -137,9 +126,8 @@ static bool meet_open_gap(const struct execution *x, uint16_t s, uint32_t step, 
     else if (p->target_px != 0.0 && side * (open - p->target_px) >= 0.0)
         rule = FILL_RULE_TARGET_GAP;
     if (rule == FILL_RULE_NONE)
-        return false;
+        return;
     emit_close(x, s, step, open, rule);
-    return true;
 }
 
 /* Waiting orders of one symbol fill at the open, in the order in which they were placed. */
@@ -191,7 +179,7 @@ static struct touch touches(const struct position *p, double high, double low)
 static void meet_range(const struct execution *x, uint16_t s, uint32_t step, int32_t row)
 {
     const struct position *p = &x->account->pos[s];
-    if (!has_exits(p))
+    if (!position_has_exits(p))
         return;
     if (p->entry_bar == step && x->book->live_from[s] == LIVE_FROM_NEXT_BAR)
         return;
@@ -213,22 +201,16 @@ static void meet_range(const struct execution *x, uint16_t s, uint32_t step, int
 void execution_bar(const struct execution *x, uint32_t step)
 {
     const struct market *m = x->market;
-    for (uint32_t s = 0; s < m->symbols_n; s++) {
-        int32_t row = market_row(m, s, step);
-        if (row < 0)
-            continue;
-        double open = m->symbol[s]->bars.open[row];
-        (void)meet_open_gap(x, (uint16_t)s, step, open); /* orders that wait find it flat then */
-        if (x->book->n)
-            meet_open_orders(x, (uint16_t)s, step, open);
-    }
-    if (!x->account->exits_n)
-        return;
-    for (uint32_t s = 0; s < m->symbols_n; s++) {
-        int32_t row = market_row(m, s, step);
-        if (row >= 0)
-            meet_range(x, (uint16_t)s, step, row);
-    }
+    int32_t row;
+    for (uint16_t s = 0; x->account->exits_n && s < m->symbols_n; s++)
+        if ((row = market_row(m, s, step)) >= 0)
+            meet_open_gap(x, s, step, m->symbol[s]->bars.open[row]);
+    for (uint16_t s = 0; x->book->n && s < m->symbols_n; s++)
+        if ((row = market_row(m, s, step)) >= 0)
+            meet_open_orders(x, s, step, m->symbol[s]->bars.open[row]);
+    for (uint16_t s = 0; x->account->exits_n && s < m->symbols_n; s++)
+        if ((row = market_row(m, s, step)) >= 0)
+            meet_range(x, s, step, row);
 }
 
 void execution_end(const struct execution *x, uint32_t step)
@@ -257,7 +239,7 @@ static bool would_fill(const struct execution *x, uint32_t s, uint32_t step)
         if (x->book->order[i].symbol_idx == s)
             return true;
     const struct position *p = &x->account->pos[s];
-    if (!has_exits(p))
+    if (!position_has_exits(p))
         return false;
     const struct bars *b = &x->market->symbol[s]->bars;
     struct touch t = touches(p, b->high[row], b->low[row]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Execution: how orders that were placed at the close of one bar meet the next one.
  *
- * The rules (design.md, "What a bar does"): the open comes before the rest of the bar, so a stop or
- * target that the open has already passed fills at it, then market orders fill at it in the order
- * in which they were placed; only then can the bar's range touch what still stands. Stop and target
- * in one range: by `same_bar`. Market and stop fills slip against the trader; a target is a limit
- * and fills at its price or better. */
+ * The rules (docs/EXECUTION.md): the open comes before the rest of the bar, so a stop or target
+ * that the open has already passed fills at it, then market orders fill at it, by symbol in
+ * configuration order and within one as they were placed; only then can the bar's range touch what
+ * still stands. Stop and target in one range: by `same_bar`. Market and stop fills slip against the
+ * trader; a target is a limit and fills at its price or better. */
 #pragma once
 
 #include <stdint.h>
@@ -40,7 +40,3 @@ static inline bool execution_is_idle(const struct execution *x)
 /* First step in [from, steps_n) at which a waiting order, stop or target of this account meets a
  * bar that fills it; UINT32_MAX if none. */
 uint32_t execution_next_fill(const struct execution *x, uint32_t from);
-
-/* The fill that closes a position at `px` before slippage. */
-struct fill execution_close(const struct execution *x, uint16_t symbol_idx, uint32_t step,
-                            double px, enum fill_rule rule);

@@ -15,7 +15,6 @@
 #include "worker/lockstep/uplink.h"
 #include "worker/serve.h"
 
-#define SEND_TIMEOUT_MS 60000
 #define WAIT_NS                                                                                    \
     (INT64_C(60) * NS_PER_S) /* a wait is only a slice: the supervisor's death ends the worker */
 
@@ -46,7 +45,6 @@ static void lane_open(struct wave *v, uint32_t i)
 {
     struct lane *l = &v->lane[i];
     struct err err = {0};
-    struct market *market;
     l->combo = &v->batch->combos[i];
     session_tell(&v->w->session, l->combo);
     const struct container_request q = {
@@ -57,14 +55,12 @@ static void lane_open(struct wave *v, uint32_t i)
         .lane = v->batch->lanes_0 + i,
     };
     int r = session_container(&v->w->session, &q, &l->container, &err);
-    if (r == 0)
-        r = session_market(&v->w->session, l->combo, &market, &err);
     if (r < 0) {
         l->container = NULL;
         session_refused(l->combo, r, &err, &l->result);
         return;
     }
-    l->market = market;
+    l->market = l->container->market;
     l->portfolio = container_find(l->container, PROTOCOL_PORTFOLIO);
     l->account = l->portfolio->type->portfolio->account(l->portfolio->self);
     container_start(l->container);
@@ -90,15 +86,17 @@ static int wave_open(struct wave *v)
 
 /* ---- fills ---------------------------------------------------------------------------------- */
 
-/* A fill is input: it must name a lane of this worker and make sense for its account. */
-static bool fill_fits(const struct lane *l, const struct fill *f)
+/* A fill is input: it must be of the step that it comes for and make sense for its account. */
+static bool fill_fits(const struct lane *l, const struct fills *fills, const struct fill *f)
 {
-    if (f->symbol_idx >= l->market->symbols_n || f->bar >= l->market->steps_n)
+    int64_t step =
+        fills->is_final ? (int64_t)l->market->steps_n - 1 : market_step(l->market, fills->step);
+    if (f->symbol_idx >= l->market->symbols_n || (int64_t)f->bar != step)
         return false;
     if (!isfinite(f->qty) || f->qty == 0.0 || !isfinite(f->px) || !isfinite(f->commission))
         return false;
     double held = l->account->pos[f->symbol_idx].qty;
-    return f->is_close ? held == -f->qty : held == 0.0;
+    return f->px > 0.0 && f->commission >= 0.0 && (f->is_close ? held == -f->qty : held == 0.0);
 }
 
 static int apply_fills(struct wave *v, const struct fills *fills)
@@ -111,7 +109,7 @@ static int apply_fills(struct wave *v, const struct fills *fills)
         struct lane *l = &v->lane[at];
         if (!l->container || l->account->is_bankrupt)
             continue; /* the shared side does not know that it has ended */
-        if (!fill_fits(l, f))
+        if (!fill_fits(l, fills, f))
             return -EPROTO;
         bus_publish(&l->container->bus, EVENT_FILL, f);
     }

@@ -15,16 +15,13 @@
 #include "worker/lockstep/shared.h"
 #include "worker/serve.h"
 
-#define SEND_TIMEOUT_MS 60000
-
 struct service {
     struct serve *w;
     struct arena arena;
     struct shared_lanes lanes;
     struct shared_lanes *lanes_ref;
-    struct container **risk, **execution;
-    uint32_t risk_n, execution_n;
-    struct fill *fills;
+    struct fill *fills;   /* of this step, as they were made */
+    struct fill *ordered; /* the same in lane order */
     uint32_t fills_n, fills_capacity;
     bool is_short_of_memory;
 };
@@ -36,23 +33,31 @@ struct lane_emit {
     uint32_t lane;
 };
 
+static bool fills_grow(struct service *s)
+{
+    uint32_t capacity = s->fills_capacity ? 2 * s->fills_capacity : 256;
+    struct fill *fills = realloc(s->fills, capacity * sizeof *fills);
+    s->fills = fills ? fills : s->fills;
+    struct fill *ordered = realloc(s->ordered, capacity * sizeof *ordered);
+    s->ordered = ordered ? ordered : s->ordered;
+    if (!fills || !ordered)
+        return false;
+    s->fills_capacity = capacity;
+    return true;
+}
+
 static void emit_fill(void *ctx, const struct fill *fill)
 {
     const struct lane_emit *e = ctx;
     struct service *s = e->s;
     struct trade unused;
     (void)account_apply(&s->lanes.lane[e->lane].account, fill, &unused);
-    if (s->fills_n == s->fills_capacity) {
-        uint32_t capacity = s->fills_capacity ? 2 * s->fills_capacity : 256;
-        struct fill *grown = realloc(s->fills, capacity * sizeof *grown);
-        if (!grown) {
-            s->is_short_of_memory = true;
-            return;
-        }
-        s->fills = grown;
-        s->fills_capacity = capacity;
+    if (s->fills_n == s->fills_capacity && !fills_grow(s)) {
+        s->is_short_of_memory = true;
+        return;
     }
     s->fills[s->fills_n++] = *fill;
+    s->lanes.lane[e->lane].fills_n++;
 }
 
 static int lane_memory(struct service *s, struct shared_lane *l)
@@ -80,15 +85,65 @@ static int lane_open(struct service *s, const struct batch *batch, uint32_t i, s
     *l = (struct shared_lane){
         .combo = c,
         .market = market,
-        .view = {&c->risk, &c->portfolio, &c->execution, &c->exits},
+        .view = risk_view_of(c),
         .execution = {&c->execution, market, &l->account, &l->book, emit_fill, e, i},
-        .risk_idx = batch->risk_idx[i],
-        .execution_idx = batch->execution_idx[i],
         .next_step = UINT32_MAX,
     };
-    s->risk_n = l->risk_idx >= s->risk_n ? l->risk_idx + 1 : s->risk_n;
-    s->execution_n = l->execution_idx >= s->execution_n ? l->execution_idx + 1 : s->execution_n;
     return lane_memory(s, l);
+}
+
+/* ---- shared containers ---------------------------------------------------------------------- */
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct shared_group *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* One group for each distinct number of a run-wide container; a wave has few of a run's. */
+static int groups_make(struct service *s, const uint32_t *numbers, struct shared_groups *ret_groups)
+{
+    uint32_t n = s->lanes.n;
+    struct shared_group *group = arena_take_zeroed(&s->arena, (n + 1) * sizeof *group);
+    if (!group)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        group[i].number = numbers[i];
+    qsort(group, n, sizeof *group, compare_groups);
+    uint32_t distinct = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || group[i].number != group[distinct - 1].number)
+            group[distinct++].number = group[i].number;
+        group[distinct - 1].lanes_n++;
+    }
+    *ret_groups = (struct shared_groups){group, distinct};
+    return 0;
+}
+
+static struct shared_group *group_of(const struct shared_groups *groups, uint32_t number)
+{
+    const struct shared_group wanted = {.number = number};
+    return bsearch(&wanted, groups->group, groups->n, sizeof wanted, compare_groups);
+}
+
+/* Groups and the lanes of each: `numbers` says which container of the run serves lane i. */
+static int groups_fill(struct service *s, const uint32_t *numbers, struct shared_groups *ret_groups)
+{
+    struct shared_groups groups;
+    int r = groups_make(s, numbers, &groups);
+    for (uint32_t i = 0; r == 0 && i < groups.n; i++) {
+        struct shared_group *g = &groups.group[i];
+        g->lane = arena_take(&s->arena, g->lanes_n * sizeof *g->lane);
+        g->lanes_n = 0; /* counted again as they are entered */
+        r = g->lane ? 0 : -ENOMEM;
+    }
+    for (uint32_t i = 0; r == 0 && i < s->lanes.n; i++) {
+        struct shared_group *g = group_of(&groups, numbers[i]);
+        g->lane[g->lanes_n++] = i;
+    }
+    if (r == 0)
+        *ret_groups = groups;
+    return r;
 }
 
 /* An order of a risk container goes to the execution container of its portfolio: the pipeline of
@@ -98,43 +153,49 @@ static void forward_order(void *self, const void *event)
     const struct service *s = self;
     const struct order *order = event;
     uint32_t idx = s->lanes.lane[order->target_portfolio].execution_idx;
-    bus_publish(&s->execution[idx]->bus, EVENT_ORDER, order);
+    bus_publish(&s->lanes.execution.group[idx].container->bus, EVENT_ORDER, order);
 }
 
-static int container_open(struct service *s, const struct component_type *type, uint32_t idx,
-                          struct container **ret_container, struct err *err)
+static int container_open(struct service *s, const struct component_type *type,
+                          struct shared_group *g, struct err *err)
 {
     char id[CONTAINER_ID_BYTES];
-    (void)snprintf(id, sizeof id, "%s_%u", type->kind, idx);
+    (void)snprintf(id, sizeof id, "%s_%u", type->kind, g->number);
     struct container *c = container_create(&s->arena, id, s->w->slot);
     if (!c)
         return -ENOMEM;
-    c->lane = idx;
+    g->container = c;
     int r = container_register_service(c, "portfolios", &s->lanes_ref);
+    if (r == 0)
+        r = container_register_service(c, "group", g);
     if (r == 0)
         r = container_add(c, type->name, type, NULL, err);
     if (r == 0)
         r = container_initialize(c, &(const struct container_subject){0}, err);
     if (r == 0)
         container_start(c);
-    *ret_container = c;
     return r;
 }
 
-static int containers_open(struct service *s, struct err *err)
+static int containers_open(struct service *s, const struct batch *batch, struct err *err)
 {
-    if (s->risk_n > s->lanes.n || s->execution_n > s->lanes.n)
-        return err_set(err, ERR_BUG, "more shared containers than portfolios");
-    s->risk = arena_take_zeroed(&s->arena, (s->risk_n + 1) * sizeof(struct container *));
-    s->execution = arena_take_zeroed(&s->arena, (s->execution_n + 1) * sizeof(struct container *));
-    int r = s->risk && s->execution ? 0 : -ENOMEM;
-    for (uint32_t i = 0; r == 0 && i < s->execution_n; i++)
-        r = container_open(s, &type_shared_broker, i, &s->execution[i], err);
-    for (uint32_t i = 0; r == 0 && i < s->risk_n; i++) {
-        r = container_open(s, &type_shared_risk_manager, i, &s->risk[i], err);
+    struct shared_groups *risk = &s->lanes.risk, *execution = &s->lanes.execution;
+    int r = groups_fill(s, batch->execution_idx, execution);
+    if (r == 0)
+        r = groups_fill(s, batch->risk_idx, risk);
+    for (uint32_t i = 0; r == 0 && i < execution->n; i++)
+        r = container_open(s, &type_shared_broker, &execution->group[i], err);
+    for (uint32_t i = 0; r == 0 && i < risk->n; i++) {
+        r = container_open(s, &type_shared_risk_manager, &risk->group[i], err);
         if (r == 0)
-            r = bus_subscribe(&s->risk[i]->bus, EVENT_ORDER, RANK_MATCH,
+            r = bus_subscribe(&risk->group[i].container->bus, EVENT_ORDER, RANK_MATCH,
                               (struct bus_handler){forward_order, s, 0});
+    }
+    for (uint32_t i = 0; r == 0 && i < s->lanes.n; i++) {
+        struct shared_lane *l = &s->lanes.lane[i];
+        l->risk_idx = (uint32_t)(group_of(risk, batch->risk_idx[i]) - risk->group);
+        l->execution_idx =
+            (uint32_t)(group_of(execution, batch->execution_idx[i]) - execution->group);
     }
     return r;
 }
@@ -148,21 +209,25 @@ static int service_open(struct service *s, const struct batch *batch, struct err
     for (uint32_t i = 0; r == 0 && i < batch->n; i++)
         r = lane_open(s, batch, i, err);
     if (r == 0)
-        r = containers_open(s, err);
+        r = containers_open(s, batch, err);
     if (r == -ENOMEM)
         r = err_set(err, ERR_SYSTEM, "not enough memory for %u portfolios", batch->n);
     return r;
 }
 
+static void groups_close(const struct shared_groups *groups)
+{
+    for (uint32_t i = 0; i < groups->n; i++)
+        if (groups->group[i].container)
+            container_teardown(groups->group[i].container);
+}
+
 static void service_close(struct service *s)
 {
-    for (uint32_t i = 0; s->risk && i < s->risk_n; i++)
-        if (s->risk[i])
-            container_teardown(s->risk[i]);
-    for (uint32_t i = 0; s->execution && i < s->execution_n; i++)
-        if (s->execution[i])
-            container_teardown(s->execution[i]);
+    groups_close(&s->lanes.risk);
+    groups_close(&s->lanes.execution);
     free(s->fills);
+    free(s->ordered);
     free(s->lanes.lane);
     arena_fini(&s->arena);
 }
@@ -188,33 +253,25 @@ static int take_signals(struct service *s, const struct signals *in)
         if (!signal_fits(s, g, in->step))
             return -EPROTO;
         uint32_t idx = s->lanes.lane[g->target_portfolio].risk_idx;
-        bus_publish(&s->risk[idx]->bus, EVENT_SIGNAL, g);
+        bus_publish(&s->lanes.risk.group[idx].container->bus, EVENT_SIGNAL, g);
     }
     return 0;
 }
 
-static int compare_fills(const void *a, const void *b)
+/* Execution containers fill one after another; the message is in lane order and keeps each
+ * portfolio's own. Each lane's place follows from the counts, so that this is linear. */
+static void order_fills(struct service *s)
 {
-    const struct fill *x = a, *y = b;
-    return (x->target_portfolio > y->target_portfolio) -
-           (x->target_portfolio < y->target_portfolio);
-}
-
-/* Execution containers fill one after another; the message is in lane order, and keeps each
- * portfolio's own. */
-static void sort_fills(struct service *s)
-{
-    if (s->execution_n < 2)
-        return;
-    for (uint32_t i = 1; i < s->fills_n; i++) { /* insertion: stable, and nearly sorted already */
-        struct fill f = s->fills[i];
-        uint32_t at = i;
-        while (at > 0 && compare_fills(&s->fills[at - 1], &f) > 0) {
-            s->fills[at] = s->fills[at - 1];
-            at--;
-        }
-        s->fills[at] = f;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < s->lanes.n; i++) {
+        uint32_t n = s->lanes.lane[i].fills_n;
+        s->lanes.lane[i].fills_n = at; /* where the lane's next one goes */
+        at += n;
     }
+    for (uint32_t i = 0; i < s->fills_n; i++)
+        s->ordered[s->lanes.lane[s->fills[i].target_portfolio].fills_n++] = s->fills[i];
+    for (uint32_t i = 0; i < s->lanes.n; i++)
+        s->lanes.lane[i].fills_n = 0;
 }
 
 static uint32_t next_step(const struct service *s)
@@ -233,17 +290,17 @@ static int service_step(struct service *s, const struct signals *in)
     const struct bar_event bar = {in->is_final ? in->step : in->step + 1};
     s->fills_n = 0;
     s->lanes.is_final = in->is_final;
-    for (uint32_t i = 0; i < s->execution_n; i++)
-        bus_publish(&s->execution[i]->bus, EVENT_BAR, &bar);
+    for (uint32_t i = 0; i < s->lanes.execution.n; i++)
+        bus_publish(&s->lanes.execution.group[i].container->bus, EVENT_BAR, &bar);
     if (s->is_short_of_memory)
         return -ENOMEM;
-    sort_fills(s);
+    order_fills(s);
     const struct fills out = {
         .step = bar.step,
         .is_final = in->is_final,
         .next_step = next_step(s),
         .n = s->fills_n,
-        .fills = s->fills,
+        .fills = s->ordered,
     };
     fills_encode(channel_begin(s->w->channel, MSG_FILLS), &out);
     return channel_send(s->w->channel, SEND_TIMEOUT_MS);

@@ -8,8 +8,8 @@
 
 struct shared_state {
     struct shared_lanes *lanes;
+    const struct shared_group *group; /* the lanes that this container serves */
     const struct bus *bus;
-    uint32_t idx; /* which of the shared risk or execution containers this is */
 };
 
 static int shared_initialize(void *self, struct container *c, struct err *err)
@@ -18,35 +18,21 @@ static int shared_initialize(void *self, struct container *c, struct err *err)
     struct shared_lanes *const *lanes = container_resolve(c, "portfolios");
     s->lanes = *lanes;
     s->bus = container_resolve(c, "event_bus");
-    s->idx = c->lane;
+    s->group = container_resolve(c, "group");
     return 0;
 }
 
 /* ---- risk ----------------------------------------------------------------------------------- */
 
-static unsigned shared_decide(void *self, const struct account *account,
-                              const struct signal *signal, struct order ret_orders[static 2])
-{
-    const struct shared_state *s = self;
-    const struct shared_lane *lane = &s->lanes->lane[signal->target_portfolio];
-    return risk_decide(&lane->view, &account->pos[signal->symbol_idx], signal, ret_orders);
-}
-
 static void shared_on_signal(void *self, const void *event)
 {
     const struct shared_state *s = self;
     const struct signal *signal = event;
+    const struct shared_lane *lane = &s->lanes->lane[signal->target_portfolio];
     struct order order[RISK_ORDERS_MAX];
-    unsigned n =
-        shared_decide(self, &s->lanes->lane[signal->target_portfolio].account, signal, order);
+    unsigned n = risk_decide(&lane->view, &lane->account.pos[signal->symbol_idx], signal, order);
     for (unsigned i = 0; i < n; i++)
         bus_publish(s->bus, EVENT_ORDER, &order[i]);
-}
-
-static int shared_risk_subscribe(void *self, struct bus *bus)
-{
-    return bus_subscribe(bus, EVENT_SIGNAL, RANK_DECIDE,
-                         (struct bus_handler){shared_on_signal, self, 0});
 }
 
 const struct component_type type_shared_risk_manager = {
@@ -56,8 +42,7 @@ const struct component_type type_shared_risk_manager = {
     .capabilities = 1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS,
     .state_bytes = sizeof(struct shared_state),
     .lifecycle = &(const struct lifecycle){.initialize = shared_initialize},
-    .event_subscriber = &(const struct event_subscriber){shared_risk_subscribe},
-    .risk_manager = &(const struct risk_manager){shared_decide},
+    .risk_manager = &(const struct risk_manager){shared_on_signal},
 };
 
 /* ---- execution ------------------------------------------------------------------------------ */
@@ -113,10 +98,8 @@ static void lane_end(struct shared_lane *lane)
 static void shared_on_bar(void *self, const void *event)
 {
     const struct shared_state *s = self;
-    for (uint32_t i = 0; i < s->lanes->n; i++) {
-        struct shared_lane *lane = &s->lanes->lane[i];
-        if (lane->execution_idx != s->idx)
-            continue;
+    for (uint32_t i = 0; i < s->group->lanes_n; i++) {
+        struct shared_lane *lane = &s->lanes->lane[s->group->lane[i]];
         if (s->lanes->is_final)
             lane_end(lane);
         else

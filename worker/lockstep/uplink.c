@@ -3,27 +3,31 @@
  * signals for the shared one in another process. */
 #include "worker/lockstep/uplink.h"
 
-#include <assert.h>
-
 #include "worker/builtin.h"
 #include "worker/container.h"
 
 struct uplink_state {
     struct uplink_queue *const *queue;
+    uint32_t lane;
 };
 
 static int uplink_initialize(void *self, struct container *c, struct err *err)
 {
     struct uplink_state *u = self;
     u->queue = container_resolve(c, "uplink_queue");
+    u->lane = c->lane;
     return u->queue ? 0 : err_set(err, ERR_BUG, "container %s has no uplink queue", c->id);
 }
 
 static void uplink_on_signal(void *self, const void *event)
 {
-    struct uplink_queue *q = *((const struct uplink_state *)self)->queue;
-    assert(q->n < q->capacity);
-    q->signals[q->n++] = *(const struct signal *)event;
+    const struct uplink_state *u = self;
+    struct uplink_queue *q = *u->queue;
+    if (q->n == q->capacity) /* more than one a symbol: the supervisor refuses such a message */
+        return;
+    struct signal *signal = &q->signals[q->n++];
+    *signal = *(const struct signal *)event;
+    signal->target_portfolio = u->lane; /* a strategy speaks for its own portfolio alone */
 }
 
 static int uplink_subscribe(void *self, struct bus *bus)

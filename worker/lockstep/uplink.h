@@ -9,5 +9,5 @@
 
 struct uplink_queue {
     struct signal *signals;
-    uint32_t n, capacity; /* capacity covers every symbol of every lane: it cannot overflow */
+    uint32_t n, capacity; /* capacity covers every symbol of every lane */
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "proto/units.h"
+#include "worker/metrics/exact.h"
 #include "worker/metrics/stats.h"
 
 #define PERIOD_BARS_N 100             /* bars at the end that tell the period */
@@ -163,9 +164,9 @@ static double geometric_mean(const double *returns, uint32_t n, uint32_t periods
     for (uint32_t i = 0; i < n; i++) {
         if (1 + returns[i] <= 0)
             return 0;
-        log_sum += log(1 + returns[i]);
+        log_sum += exact_log(1 + returns[i]);
     }
-    return periods_n > 0 ? exp(log_sum / periods_n) - 1 : NAN;
+    return periods_n > 0 ? exact_exp(log_sum / periods_n) - 1 : NAN;
 }
 
 static void ratios(const struct metrics_input *in, const struct calendar *calendar, double *scratch,
@@ -175,10 +176,11 @@ static void ratios(const struct metrics_input *in, const struct calendar *calend
     uint32_t periods_n = period_equity(in, calendar, scratch);
     uint32_t n = period_returns(scratch, periods_n);
     double growth = 1 + geometric_mean(scratch, n, periods_n - 1);
-    double ann = pow(growth, per_year) - 1;
+    double ann = exact_pow(growth, per_year) - 1;
     double mean = ratio(lanes_sum(scratch, n), n);
     double var = n > 1 ? lanes_sum_sq(scratch, n, mean) / (n - 1.0) : NAN;
-    double volatility = sqrt(pow(var + growth * growth, per_year) - pow(growth, 2 * per_year));
+    double volatility =
+        sqrt(exact_pow(var + growth * growth, per_year) - exact_pow(growth, 2 * per_year));
     double downside = sqrt(ratio(lanes_sum_down_sq(scratch, n, 0), n)) * sqrt(per_year);
 
     metrics[METRIC_RETURN_ANN_PCT] = ann * 100;
@@ -189,14 +191,15 @@ static void ratios(const struct metrics_input *in, const struct calendar *calend
 
 static inline double log_return(const double *x, uint32_t i)
 {
-    return log(x[i + 1] / x[i]);
+    return exact_log(x[i + 1] / x[i]);
 }
 
-/* Over every bar; undefined when either has no logarithm at some bar. The market's log returns are
- * kept in scratch. */
+/* Over every bar; undefined when either has no logarithm at some bar. Both log returns are kept in
+ * scratch, one column each: a logarithm is what costs here. */
 static double beta(const struct metrics_input *in, double *scratch)
 {
-    struct lanes sum_e = {{0}}, sum_em = {{0}};
+    double *of_equity = scratch, *of_market = scratch + in->bars_n;
+    struct lanes sum_em = {{0}};
     uint32_t n = in->bars_n - 1;
     double mean_e;
     double mean_m;
@@ -204,14 +207,14 @@ static double beta(const struct metrics_input *in, double *scratch)
     if (n < 2)
         return NAN;
     for (uint32_t i = 0; i < n; i++) {
-        sum_e.lane[i % LANES_N] += log_return(in->equity, i);
-        scratch[i] = log_return(in->benchmark, i);
+        of_equity[i] = log_return(in->equity, i);
+        of_market[i] = log_return(in->benchmark, i);
     }
-    mean_e = lanes_total(&sum_e) / n;
-    mean_m = lanes_sum(scratch, n) / n;
+    mean_e = lanes_sum(of_equity, n) / n;
+    mean_m = lanes_sum(of_market, n) / n;
     for (uint32_t i = 0; i < n; i++)
-        sum_em.lane[i % LANES_N] += (log_return(in->equity, i) - mean_e) * (scratch[i] - mean_m);
-    return ratio(lanes_total(&sum_em), lanes_sum_sq(scratch, n, mean_m));
+        sum_em.lane[i % LANES_N] += (of_equity[i] - mean_e) * (of_market[i] - mean_m);
+    return ratio(lanes_total(&sum_em), lanes_sum_sq(of_market, n, mean_m));
 }
 
 static void market(const struct metrics_input *in, double *scratch, double *metrics)
@@ -269,7 +272,7 @@ void metrics_backtesting_py(const struct metrics_input *in, double *scratch, dou
     market(in, scratch, metrics);
     drawdowns(in, calendar.unit_ns, metrics);
     metrics[METRIC_EXPOSURE_PCT] = exposure_pct(in, scratch);
-    metrics[METRIC_AVG_TRADE_PCT] = loses_all ? 0 : (exp(trades.return_log_mean) - 1) * 100;
+    metrics[METRIC_AVG_TRADE_PCT] = loses_all ? 0 : (exact_exp(trades.return_log_mean) - 1) * 100;
     metrics[METRIC_MAX_TRADE_DURATION_DAYS] = days_rounded_up(trades.longest_ns, calendar.unit_ns);
     metrics[METRIC_AVG_TRADE_DURATION_DAYS] =
         days_rounded_up(trades.length_mean_ns, calendar.unit_ns);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "worker/metrics/exact.h"
 #include "worker/metrics/stats.h"
 
 #define YEAR_NS (365.25 * 86400e9)
@@ -13,7 +14,7 @@ static double cagr_pct(const struct metrics_input *in, double start)
     uint32_t last = in->bars_n - 1;
     double years = (double)(in->time_ns[last] - in->time_ns[0]) / YEAR_NS;
 
-    return years > 0 ? (pow(in->equity[last] / start, 1 / years) - 1) * 100 : NAN;
+    return years > 0 ? (exact_pow(in->equity[last] / start, 1 / years) - 1) * 100 : NAN;
 }
 
 void metrics_common(const struct metrics_input *in, const struct trade_stats *trades,

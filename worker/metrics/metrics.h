@@ -32,7 +32,7 @@ struct metrics_input {
     int is_bankrupt;
 };
 
-/* Writes every metric; undefined ones, and those not of the profile, are NaN. scratch holds at
- * least bars_n doubles and is overwritten. */
+/* Writes every metric; undefined ones, and those not of the profile, are NaN. scratch holds
+ * 2 * bars_n doubles and is overwritten. */
 void metrics_compute(const struct metrics_input *in, double *scratch,
                      double ret_metrics[static METRIC_N]);

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "proto/units.h"
+#include "worker/metrics/exact.h"
 #include "worker/metrics/stats.h"
 
 #define PERIODS_PER_YEAR 252
@@ -44,7 +45,8 @@ static void ratios(const struct metrics_input *in, const double *returns, uint32
     double growth = in->equity[in->bars_n - 1] / in->initial_capital;
 
     if (in->days_n > 1)
-        metrics[METRIC_RETURN_ANN_PCT] = (pow(growth, per_year / (in->days_n - 1.0)) - 1) * 100;
+        metrics[METRIC_RETURN_ANN_PCT] =
+            (exact_pow(growth, per_year / (in->days_n - 1.0)) - 1) * 100;
     metrics[METRIC_VOLATILITY_ANN_PCT] = std * sqrt(per_year) * 100;
     metrics[METRIC_SHARPE] = ratio(excess, std) * sqrt(per_year);
     metrics[METRIC_SORTINO] = ratio(excess * per_year, downside * sqrt(per_year));

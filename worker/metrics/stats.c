@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "worker/metrics/exact.h"
+
 #define BLOCK_N 64 /* bars a block of equity_extremes() */
 
 double ratio(double numerator, double denominator)
@@ -207,7 +209,7 @@ static void trade_add(const struct metrics_input *in, const struct trade *trade,
 
     sums->pnl += trade->pnl;
     sums->return_frac += return_frac;
-    sums->log1p += return_frac > -1 ? log(1 + return_frac) : -INFINITY;
+    sums->log1p += return_frac > -1 ? exact_log(1 + return_frac) : -INFINITY;
     sums->length_ns += length_ns;
     sums->gains_n += trade->pnl > 0;
     sums->losses_n += trade->pnl < 0;

@@ -51,7 +51,7 @@ static int tracker_initialize(void *self, struct container *c, struct err *err)
     t->account = portfolio->type->portfolio->account(portfolio->self);
     size_t bytes = (bars_n(t) + 1) * sizeof(double);
     t->equity = arena_take(c->arena, bytes);
-    t->scratch = arena_take(c->arena, bytes);
+    t->scratch = arena_take(c->arena, 2 * bytes); /* as metrics_compute() asks */
     const bool *details = container_resolve(c, "details");
     if (details && *details) {
         t->cash = arena_take(c->arena, bytes);
@@ -205,6 +205,7 @@ struct tracker_record tracker_record(const void *self)
 {
     const struct tracker_state *t = self;
     return (struct tracker_record){
+        .market = t->market,
         .bars_n = bars_n(t),
         .equity = t->equity,
         .cash = t->cash,

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "proto/trade.h"
+#include "worker/market.h"
 
 struct tracker_record {
+    const struct market *market;
     uint32_t bars_n;            /* of the range */
     double *equity;             /* [bars_n] */
     double *cash;               /* [bars_n]; NULL unless details were asked for */

@@ -43,11 +43,6 @@ struct trade account_open_trade(const struct account *a, uint16_t symbol_idx)
     };
 }
 
-static bool position_has_exits(const struct position *p)
-{
-    return p->stop_px != 0.0 || p->target_px != 0.0;
-}
-
 static void position_open(struct account *a, const struct fill *f)
 {
     a->pos[f->symbol_idx] = (struct position){

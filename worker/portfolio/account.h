@@ -22,6 +22,11 @@ struct position {
     uint8_t entry_rule;
 };
 
+static inline bool position_has_exits(const struct position *p)
+{
+    return p->stop_px != 0.0 || p->target_px != 0.0;
+}
+
 struct account {
     double cash;
     double leverage;

@@ -4,6 +4,16 @@
 
 #include <math.h>
 
+struct risk_view risk_view_of(const struct combo *combo)
+{
+    return (struct risk_view){
+        .cfg = &combo->risk,
+        .portfolio = &combo->portfolio,
+        .execution = &combo->execution,
+        .exits = &combo->exits,
+    };
+}
+
 static bool may_enter(const struct risk_view *v, int side)
 {
     enum direction d = (enum direction)v->portfolio->direction;

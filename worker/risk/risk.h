@@ -17,6 +17,9 @@ struct risk_view {
     const struct exits_cfg *exits;
 };
 
+/* All of it from one combination; borrows the combo. */
+struct risk_view risk_view_of(const struct combo *combo);
+
 #define RISK_ORDERS_MAX 2
 
 /* Writes at most RISK_ORDERS_MAX orders in the order in which they are to be placed; returns how

@@ -24,36 +24,18 @@ static int risk_initialize(void *self, struct container *c, struct err *err)
     const struct component *portfolio = container_find(c, PROTOCOL_PORTFOLIO);
     r->account = portfolio->type->portfolio->account(portfolio->self);
     r->bus = container_resolve(c, "event_bus");
-    r->view = (struct risk_view){
-        .cfg = &r->combo->risk,
-        .portfolio = &r->combo->portfolio,
-        .execution = &r->combo->execution,
-        .exits = &r->combo->exits,
-    };
+    r->view = risk_view_of(r->combo);
     return 0;
-}
-
-static unsigned risk_component_decide(void *self, const struct account *account,
-                                      const struct signal *signal,
-                                      struct order ret_orders[static 2])
-{
-    const struct risk_state *r = self;
-    return risk_decide(&r->view, &account->pos[signal->symbol_idx], signal, ret_orders);
 }
 
 static void risk_on_signal(void *self, const void *event)
 {
     const struct risk_state *r = self;
+    const struct signal *signal = event;
     struct order order[RISK_ORDERS_MAX];
-    unsigned n = risk_component_decide(self, r->account, event, order);
+    unsigned n = risk_decide(&r->view, &r->account->pos[signal->symbol_idx], signal, order);
     for (unsigned i = 0; i < n; i++)
         bus_publish(r->bus, EVENT_ORDER, &order[i]);
-}
-
-static int risk_subscribe(void *self, struct bus *bus)
-{
-    return bus_subscribe(bus, EVENT_SIGNAL, RANK_DECIDE,
-                         (struct bus_handler){risk_on_signal, self, 0});
 }
 
 static const struct component_param risk_params[] = {
@@ -70,6 +52,5 @@ const struct component_type type_risk_manager = {
     .params_n = sizeof risk_params / sizeof risk_params[0],
     .lifecycle = &(const struct lifecycle){.initialize = risk_initialize},
     .configurable = &(const struct configurable){risk_configure},
-    .event_subscriber = &(const struct event_subscriber){risk_subscribe},
-    .risk_manager = &(const struct risk_manager){risk_component_decide},
+    .risk_manager = &(const struct risk_manager){risk_on_signal},
 };

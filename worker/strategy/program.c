@@ -39,13 +39,25 @@ static int program_rules(struct strategy_program *p, struct err *err)
     return 0;
 }
 
+static int unknown_type(const char *name, struct err *err)
+{
+    const struct component_type *types[REGISTRY_MAX];
+    const char *names[REGISTRY_MAX];
+    unsigned n = registry_find_by_protocol(PROTOCOL_SIGNAL_GENERATOR, types, REGISTRY_MAX);
+    for (unsigned i = 0; i < n; i++)
+        names[i] = types[i]->name;
+    const char *close = err_suggest(name, names, n);
+    return err_set(err, ERR_CONFIG, "no strategy of this worker is called `%s`%s%s%s", name,
+                   close ? "; did you mean `" : "", close ? close : "", close ? "`?" : "");
+}
+
 int strategy_program_init(struct strategy_program *program, const struct strategy_spec *spec,
                           struct graph *graph, struct err *err)
 {
     struct strategy_program p = {.spec = spec, .graph = graph};
     p.type = registry_find(spec->type);
     if (!p.type || !p.type->signal_generator)
-        return err_set(err, ERR_CONFIG, "no strategy is called `%s`", spec->type);
+        return unknown_type(spec->type, err);
     for (uint32_t i = 0; i < spec->params_n; i++)
         p.param_name[i] = spec->param_names[i];
     int r = program_rules(&p, err);

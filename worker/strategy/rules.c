@@ -126,18 +126,6 @@ static int evaluate_symbol(struct rules_state *r, uint32_t s, struct container *
     return 0;
 }
 
-/* What the risk manager would do with a signal, to keep quiet where it would do nothing. */
-static void rules_view(struct rules_state *r)
-{
-    const struct combo *c = r->combo;
-    r->view = (struct risk_view){
-        .cfg = &c->risk,
-        .portfolio = &c->portfolio,
-        .execution = &c->execution,
-        .exits = &c->exits,
-    };
-}
-
 static int rules_initialize(void *self, struct container *c, struct err *err)
 {
     struct rules_state *r = self;
@@ -148,7 +136,7 @@ static int rules_initialize(void *self, struct container *c, struct err *err)
     if (portfolio)
         r->account = portfolio->type->portfolio->account(portfolio->self);
     r->lane = c->lane;
-    rules_view(r);
+    r->view = risk_view_of(r->combo); /* to keep quiet where risk would do nothing */
     int e = strategy_program_accepts(r->program, r->combo, err);
     if (e < 0)
         return e;
@@ -169,6 +157,11 @@ static bool bit_of(const uint64_t *bits, uint32_t row)
     return bits && (bits[row / 64] >> (row % 64) & 1);
 }
 
+static bool is_of_use(const struct rules_state *r, uint32_t s, unsigned kinds)
+{
+    return (kinds & risk_relevant(&r->view, &r->account->pos[s])) && !r->account->is_bankrupt;
+}
+
 /* Rare, and kept out of line so that the quiet bar stays a few instructions. */
 static __attribute__((noinline)) void decide(const struct rules_state *r, uint32_t step, uint32_t s,
                                              uint32_t row)
@@ -177,7 +170,7 @@ static __attribute__((noinline)) void decide(const struct rules_state *r, uint32
     for (int i = 0; i < RULE_N; i++)
         if (bit_of(r->bits[s].of[i], row))
             kinds |= kind_of_rule[i];
-    if (!(kinds & risk_relevant(&r->view, &r->account->pos[s])) || r->account->is_bankrupt)
+    if (r->account && !is_of_use(r, s, kinds))
         return;
     const struct signal signal = {
         .target_portfolio = r->lane,
@@ -189,9 +182,10 @@ static __attribute__((noinline)) void decide(const struct rules_state *r, uint32
     bus_publish(r->bus, EVENT_SIGNAL, &signal);
 }
 
-static void rules_on_bar(void *self, uint32_t step)
+static void rules_on_bar(void *self, const void *event)
 {
     const struct rules_state *r = self;
+    uint32_t step = ((const struct bar_event *)event)->step;
     if (step < r->first_step)
         return;
     for (uint32_t s = 0; s < r->market->symbols_n; s++) {
@@ -199,17 +193,6 @@ static void rules_on_bar(void *self, uint32_t step)
         if (row >= 0 && bit_of(r->bits[s].any, (uint32_t)row))
             decide(r, step, s, (uint32_t)row);
     }
-}
-
-static void rules_on_bar_event(void *self, const void *event)
-{
-    rules_on_bar(self, ((const struct bar_event *)event)->step);
-}
-
-static int rules_subscribe(void *self, struct bus *bus)
-{
-    return bus_subscribe(bus, EVENT_BAR, RANK_DECIDE,
-                         (struct bus_handler){rules_on_bar_event, self, 0});
 }
 
 static uint32_t rules_warm_up_step(const void *self)
@@ -221,7 +204,6 @@ static_assert(sizeof(struct rules_state) <= RULES_STATE_BYTES, "state of rules")
 
 const struct lifecycle rules_lifecycle = {.initialize = rules_initialize};
 const struct configurable rules_configurable = {rules_configure};
-const struct event_subscriber rules_subscriber = {rules_subscribe};
 const struct signal_generator rules_generator = {rules_on_bar, rules_warm_up_step};
 
 const struct component_type type_rules = {

@@ -8,7 +8,6 @@
 
 extern const struct lifecycle rules_lifecycle;
 extern const struct configurable rules_configurable;
-extern const struct event_subscriber rules_subscriber;
 extern const struct signal_generator rules_generator;
 
 /* Fields of a component_type whose behaviour is that of rules. */
@@ -16,5 +15,4 @@ extern const struct signal_generator rules_generator;
     .capabilities =                                                                                \
         1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS | 1 << CAPABILITY_OPTIMIZATION,         \
     .state_bytes = RULES_STATE_BYTES, .lifecycle = &rules_lifecycle,                               \
-    .configurable = &rules_configurable, .event_subscriber = &rules_subscriber,                    \
-    .signal_generator = &rules_generator
+    .configurable = &rules_configurable, .signal_generator = &rules_generator
