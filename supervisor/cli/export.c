@@ -32,6 +32,9 @@ struct export
     uint32_t swept_n;
     bool has_strategy; /* a column for the name of each one's strategy */
     uint64_t next;     /* number that no row was looked for yet */
+    /* trades */
+    uint64_t *ok; /* combinations that ended well */
+    size_t ok_n, ok_capacity;
     /* how a walk inside the store ended */
     int rc;
     struct err *err;
@@ -134,9 +137,12 @@ static int merge_result(void *ctx, const struct result *result)
 static int one_combination(struct export *e, uint64_t n, struct err *err)
 {
     struct result result;
-    int rc = store_get_result(e->run.store, e->run.record.id, n, &result, err);
-    if (rc != 0 && err->kind != ERR_NO_INPUT)
+    struct err why = {0};
+    int rc = store_get_result(e->run.store, e->run.record.id, n, &result, &why);
+    if (rc != 0 && why.kind != ERR_NO_INPUT) {
+        *err = why;
         return rc;
+    }
     return combination_row(e, n, rc == 0 ? &result : NULL);
 }
 
@@ -169,11 +175,11 @@ static int begin_details(struct export *e, struct err *err)
     return run_detailer_open(&run, &e->detailer, err);
 }
 
-/* The combination that was named: it must have ended well. */
-static int named_detail(struct export *e, const struct run_detail **ret_detail, struct err *err)
+static int next_detail(struct export *e, uint64_t n, const struct run_detail **ret_detail,
+                       struct err *err)
 {
-    int rc = run_detailer_next(e->detailer, e->args->combination, ret_detail, err);
-    return rc == RUN_E_NO_DETAIL ? -ENOENT : rc;
+    int rc = run_detailer_next(e->detailer, n, ret_detail, err);
+    return rc == RUN_E_NO_DETAIL ? -ENOENT : rc; /* as the error that it filled */
 }
 
 static int trade_row(struct export *e, const struct run_detail *d, const struct trade *t,
@@ -211,21 +217,35 @@ static int trade_rows(struct export *e, const struct run_detail *d, struct err *
     return rc;
 }
 
-/* Combinations without trades of theirs are passed over. No transaction is held while one is
- * recomputed. */
+static int note_ok(void *ctx, const struct result *result)
+{
+    struct export *e = ctx;
+    if (result->status != STATUS_OK)
+        return 0;
+    if (e->ok_n == e->ok_capacity) {
+        size_t more = e->ok_capacity ? 2 * e->ok_capacity : 1024;
+        uint64_t *bigger = realloc(e->ok, more * sizeof *bigger);
+        if (!bigger)
+            return e->rc = no_memory(e->err);
+        e->ok = bigger;
+        e->ok_capacity = more;
+    }
+    e->ok[e->ok_n++] = result->combination;
+    return 0;
+}
+
+/* Those of the combinations that ended well. Which ones is noted first, so that no transaction is
+ * held while one is recomputed. */
 static int all_trades(struct export *e, struct err *err)
 {
-    int rc = 0;
-    for (uint64_t n = 0; rc == 0 && n < e->run.config->combinations_n; n++) {
+    int rc = store_each_result(e->run.store, e->run.record.id, note_ok, e, err);
+    if (rc == 0)
+        rc = e->rc;
+    for (size_t i = 0; rc == 0 && i < e->ok_n; i++) {
         const struct run_detail *d;
-        struct err why;
-        rc = run_detailer_next(e->detailer, n, &d, &why);
+        rc = next_detail(e, e->ok[i], &d, err);
         if (rc == 0)
             rc = trade_rows(e, d, err);
-        else if (rc == RUN_E_NO_DETAIL)
-            rc = 0;
-        else
-            *err = why;
     }
     return rc;
 }
@@ -240,7 +260,7 @@ static int export_trades(struct export *e, struct err *err)
     const struct run_detail *d = NULL;
     int rc = begin_details(e, err);
     if (rc == 0 && e->args->combination_given)
-        rc = named_detail(e, &d, err);
+        rc = next_detail(e, e->args->combination, &d, err);
     if (rc == 0)
         rc = begin(e, &table, err);
     if (rc != 0)
@@ -300,7 +320,7 @@ static int export_equity(struct export *e, struct err *err)
     const struct run_detail *d;
     int rc = begin_details(e, err);
     if (rc == 0)
-        rc = named_detail(e, &d, err);
+        rc = next_detail(e, e->args->combination, &d, err);
     return rc == 0 ? equity_table(e, d, err) : rc;
 }
 
@@ -415,6 +435,7 @@ int cmd_export(const struct cli_args *args, struct err *err)
     rows_discard(&e.rows);
     free(e.columns);
     free(e.cells);
+    free(e.ok);
     cli_run_close(&e.run);
     return rc == ROWS_E_CLOSED ? 0 : rc;
 }

@@ -396,7 +396,7 @@ int run_detailer_next(struct run_detailer *x, uint64_t combination,
 
 int run_detailer_stop_signal(const struct run_detailer *x)
 {
-    return x->has_pool ? x->pool.stop_signal : 0;
+    return x && x->has_pool ? x->pool.stop_signal : 0;
 }
 
 void run_detailer_close(struct run_detailer *x)

@@ -97,6 +97,6 @@ int run_detailer_open(const struct run_stored *run, struct run_detailer **ret_de
  * differs from what is stored, ERR_INTERRUPTED, ERR_SYSTEM where it cannot be computed again. */
 int run_detailer_next(struct run_detailer *x, uint64_t combination,
                       const struct run_detail **ret_detail, struct err *err) ADMF_MUST_CHECK;
-/* The signal that ended it; 0: none. */
+/* The signal that ended it; 0: none. Accepts NULL. */
 int run_detailer_stop_signal(const struct run_detailer *x);
 void run_detailer_close(struct run_detailer *x); /* accepts NULL */

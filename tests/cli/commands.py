@@ -395,10 +395,10 @@ def many_trades(bench):
     for number in (signal.SIGINT, signal.SIGTERM):
         running = bench.program.start("export", "last", "--what", "trades", "-o", out / "t.csv")
         counts, workers, until = set(), set(), time.monotonic() + 30
-        while len(counts) < 1 or not workers or len(list(out.iterdir())) != 1:
+        while not workers:
             expect(running.poll() is None and time.monotonic() < until, "it ended too early")
-            workers |= set(children(running.pid))
-            counts.add(len(os.listdir(f"/proc/{running.pid}/fd")))
+            if list(out.iterdir()):
+                workers |= set(children(running.pid))
         for _ in range(20):
             workers |= set(children(running.pid))
             counts.add(len(os.listdir(f"/proc/{running.pid}/fd")))

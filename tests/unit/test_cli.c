@@ -208,7 +208,7 @@ Test(cli, a_noun_is_helped_with_its_verbs)
     fclose(out);
     cr_expect_not_null(strstr(text, "\n  data list "), "%s", text);
     cr_expect_not_null(strstr(text, "\n  data export SYMBOL "), "%s", text);
-    cr_expect_null(strstr(text, "store"), "%s", text);
+    cr_expect_null(strstr(text, "store info"), "%s", text);
     free(text);
 }
 

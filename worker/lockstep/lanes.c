@@ -154,6 +154,8 @@ static void lane_step(struct wave *v, struct lane *l, uint32_t plane_step)
 
 static int send_signals(struct wave *v, uint32_t plane_step)
 {
+    if (v->queue.is_overfull)
+        return -EPROTO;
     if (v->queue.n == 0)
         return 0;
     const struct signals s = {.step = plane_step, .n = v->queue.n, .signals = v->queue.signals};

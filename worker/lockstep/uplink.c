@@ -23,8 +23,10 @@ static void uplink_on_signal(void *self, const void *event)
 {
     const struct uplink_state *u = self;
     struct uplink_queue *q = *u->queue;
-    if (q->n == q->capacity) /* more than one a symbol: the supervisor refuses such a message */
+    if (q->n == q->capacity) { /* more than one a symbol of each lane */
+        q->is_overfull = true;
         return;
+    }
     struct signal *signal = &q->signals[q->n++];
     *signal = *(const struct signal *)event;
     signal->target_portfolio = u->lane; /* a strategy speaks for its own portfolio alone */

@@ -10,4 +10,5 @@
 struct uplink_queue {
     struct signal *signals;
     uint32_t n, capacity; /* capacity covers every symbol of every lane */
+    bool is_overfull;     /* a strategy said more: the worker breaks off */
 };
