@@ -500,7 +500,7 @@ static bool is_plain(const struct expr_node *node)
 static bool constant_value(const struct parser *p, const struct call *c, uint32_t i,
                            double *ret_value)
 {
-    double values[SPEC_RULE_BYTES]; /* a node takes a character at least */
+    double values[SPEC_RULE_BYTES], value = NAN; /* a node takes a character at least */
     uint16_t first = c->first_node[i];
     for (uint16_t idx = first; idx <= c->arg[i]; idx++) {
         const struct expr_node *node = &p->nodes[idx];
@@ -508,14 +508,14 @@ static bool constant_value(const struct parser *p, const struct call *c, uint32_
         if (!is_plain(node) || node->kind == EXPR_NAME)
             return false;
         if (node->kind == EXPR_NUMBER)
-            values[idx - first] = node->number;
+            value = node->number;
         else if (node->kind == EXPR_NEG)
-            values[idx - first] = -values[args[0] - first];
+            value = -values[args[0] - first];
         else
-            values[idx - first] =
-                expr_arithmetic(node->kind, values[args[0] - first], values[args[1] - first]);
+            value = expr_arithmetic(node->kind, values[args[0] - first], values[args[1] - first]);
+        values[idx - first] = value;
     }
-    *ret_value = values[c->arg[i] - first];
+    *ret_value = value;
     return true;
 }
 

@@ -922,7 +922,7 @@ static void wave_open(struct wave *v, struct desk *d)
 {
     v->desk = d;
     v->details = true;
-    v->queue = (struct uplink_queue){v->signals, 0, EVERY_N * SYMBOLS_MAX};
+    v->queue = (struct uplink_queue){.signals = v->signals, .capacity = EVERY_N * SYMBOLS_MAX};
     v->queue_ref = &v->queue;
     for (uint32_t i = 0; i < d->combos_n; i++)
         v->all[i] = i;
