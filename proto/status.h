@@ -24,3 +24,7 @@ enum status {
 
 const char *status_name(enum status status); /* "?" beyond the table */
 int status_is_failure(enum status status);
+
+#define SIGNAL_NAME_BYTES 24
+/* "SIGSEGV", or "signal 64" where it has no name. Returns out. */
+const char *signal_name(int number, char out[static SIGNAL_NAME_BYTES]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of the shared tables: statuses, fill rules, metrics and their profiles. */
+#include <stdio.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -79,4 +80,14 @@ int metric_profile_find(const char *name)
             return i;
     }
     return -1;
+}
+
+const char *signal_name(int number, char out[static SIGNAL_NAME_BYTES])
+{
+    const char *name = sigabbrev_np(number);
+    if (name)
+        (void)snprintf(out, SIGNAL_NAME_BYTES, "SIG%s", name);
+    else
+        (void)snprintf(out, SIGNAL_NAME_BYTES, "signal %d", number);
+    return out;
 }

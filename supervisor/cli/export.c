@@ -326,21 +326,11 @@ static int export_equity(struct export *e, struct err *err)
 
 /* ---- faults --------------------------------------------------------------------------------- */
 
-static const char *signal_name(int32_t number, char out[static 24])
-{
-    const char *name = sigabbrev_np(number);
-    if (name)
-        snprintf(out, 24, "SIG%s", name);
-    else
-        snprintf(out, 24, "%" PRId32, number);
-    return out;
-}
-
 static int fault_row(void *ctx, const struct fault *f)
 {
     struct export *e = ctx;
     const struct config *config = e->run.config;
-    char signal_text[24], message[1024];
+    char signal[SIGNAL_NAME_BYTES], message[1024];
     if (e->args->combination_given && f->combination != e->args->combination)
         return 0;
     struct cell row[] = {
@@ -350,7 +340,7 @@ static int fault_row(void *ctx, const struct fault *f)
         f->bar == UINT32_MAX ? cell_null() : cell_count(f->bar),
         cell_text(slot_phase_name(f->phase)),
         cell_text(status_name(f->status)),
-        f->signal ? cell_text(signal_name(f->signal, signal_text)) : cell_null(),
+        f->signal ? cell_text(signal_name(f->signal, signal)) : cell_null(),
         f->limit ? cell_count(f->limit) : cell_null(),
         f->peak_bytes ? cell_count(f->peak_bytes) : cell_null(),
         cell_count(f->attempt),

@@ -9,6 +9,7 @@
 #include "shm/expr.h"
 #include "shm/graph.h"
 #include "supervisor/cli/common.h"
+#include "supervisor/cli/rows.h"
 #include "supervisor/import/csv.h"
 
 /* One column of the output. */
@@ -219,22 +220,6 @@ static void job_fini(struct job *job)
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
-/* A field of CSV as RFC 4180 writes it. */
-static void put_quoted(const char *text)
-{
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"')
-            putchar('"');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
 static void put_value(const struct column *c, uint32_t row)
 {
     char text[F64_BYTES];
@@ -251,7 +236,7 @@ static void print_all(const struct job *job, const char *const *texts)
     fputs("timestamp", stdout);
     for (unsigned i = 0; i < job->columns_n; i++) {
         putchar(',');
-        put_quoted(texts[i]);
+        csv_put_field(stdout, "", texts[i]);
     }
     putchar('\n');
     for (uint32_t row = 0; row < job->bars->rows_n && !ferror(stdout); row++) {

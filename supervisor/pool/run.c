@@ -242,7 +242,7 @@ static int run_with_data(const struct job *job, uint32_t workers_n, struct err *
     s->record.state = RUN_STATE_RUNNING;
     r = run_recorded(job, err);
     if (r < 0)
-        err_prefix(err, "run %s stopped, --resume %s goes on", s->record.id, s->record.id);
+        err_prefix(err, "run %s stopped", s->record.id);
     if (r == 0)
         r = store_digest(job->store, s->record.id, s->digest, err);
     if (r < 0)

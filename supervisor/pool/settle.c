@@ -26,21 +26,11 @@ struct obituary {
     char reason[256];
 };
 
-static const char *signal_text(int number, char out[static 24])
-{
-    const char *name = sigabbrev_np(number);
-    if (name)
-        snprintf(out, 24, "SIG%s", name);
-    else
-        snprintf(out, 24, "signal %d", number);
-    return out;
-}
-
 static void obituary_write(struct pool *p, struct worker_ref *w, int wait_status,
                            struct obituary *ret_o)
 {
     struct obituary o = {.status = STATUS_PROTOCOL};
-    char name[24];
+    char name[SIGNAL_NAME_BYTES];
     int words_signal = slot_read_last_words(pool_slot(p, w), o.words);
     if (WIFSIGNALED(wait_status))
         o.signal = WTERMSIG(wait_status);
@@ -53,7 +43,7 @@ static void obituary_write(struct pool *p, struct worker_ref *w, int wait_status
     } else if (o.signal != 0) {
         o.status = STATUS_CRASHED;
         o.is_foreign_kill = o.signal == SIGKILL;
-        snprintf(o.reason, sizeof o.reason, "%s", signal_text(o.signal, name));
+        snprintf(o.reason, sizeof o.reason, "%s", signal_name(o.signal, name));
     } else {
         snprintf(o.reason, sizeof o.reason, "worker left with status %d", WEXITSTATUS(wait_status));
     }

@@ -61,11 +61,11 @@ class Bench:
         return sweep_config(self.folder / "bench.yaml", symbol, strategy, **parameters)
 
     def grid(self, combinations):
-        """A sweep of SHORT_BARS bars with so many combinations: 1,000 or 20,000."""
+        """A sweep of SHORT_BARS bars with so many combinations: 1,000 or 100,000."""
         few = combinations == 1_000
         return self.config("SHORT", "mean_reversion", rsi_period=(2, 21, 1),
-                           oversold=(10, 14 if few else 34, 1),
-                           overbought=(60, 69 if few else 99, 1))
+                           oversold=(10, 14, 1) if few else (10, 34.5, 0.5),
+                           overbought=(60, 69, 1) if few else (60, 99.6, 0.4))
 
     def step_ns(self, config):
         result = self.program.sweep(config, "--workers", 1)
@@ -102,12 +102,12 @@ class Bench:
         return cpu_s, peak_bytes
 
     def supervisor_us(self):
-        """20,000 combinations over 200 bars: CPU time of the supervisor for each"""
-        return self.supervisor(20_000)[0] * 1e6 / 20_000
+        """100,000 combinations over 200 bars: CPU time of the supervisor for each"""
+        return self.supervisor(100_000)[0] * 1e6 / 100_000
 
     def supervisor_bytes(self):
-        """growth of the supervisor's own memory from 1,000 to 20,000 combinations, for each"""
-        return (self.supervisor(20_000)[1] - self.supervisor(1_000)[1]) / 19_000
+        """growth of the supervisor's own memory from 1,000 to 100,000 combinations, for each"""
+        return (self.supervisor(100_000)[1] - self.supervisor(1_000)[1]) / 99_000
 
     def import_rate(self):
         """rows of CSV imported a second, 200,000 bars"""
