@@ -25,4 +25,3 @@ const struct metric_row *metric_row(enum metric metric);
 /* Row number of a name, or -1. */
 int metric_find(const char *name);
 const char *metric_profile_name(enum metric_profile profile); /* "native", "backtesting.py" */
-int metric_profile_find(const char *name);                    /* -1 where there is none */

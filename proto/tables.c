@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of the shared tables: statuses, fill rules, metrics and their profiles. */
-#include <stdio.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/metric.h"
@@ -71,15 +71,6 @@ static const char *const profile_names[PROFILE_N] = {
 const char *metric_profile_name(enum metric_profile profile)
 {
     return (unsigned)profile < PROFILE_N ? profile_names[profile] : "?";
-}
-
-int metric_profile_find(const char *name)
-{
-    for (int i = 0; i < PROFILE_N; i++) {
-        if (strcmp(profile_names[i], name) == 0)
-            return i;
-    }
-    return -1;
 }
 
 const char *signal_name(int number, char out[static SIGNAL_NAME_BYTES])

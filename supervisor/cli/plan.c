@@ -104,6 +104,16 @@ static void print_series(const struct job *job)
     puts(job->series->n > SHOWN_MAX ? ", …" : "");
 }
 
+/* Values that an indicator does not take: their combinations end as `invalid`. */
+static void print_refused(const struct series_plan *series)
+{
+    char shown[1024];
+    if (series->refused_n)
+        printf("invalid       %llu uses of values that an indicator does not take; the first: %s\n",
+               (unsigned long long)series->refused_n,
+               err_printable(series->refused.text, shown, sizeof shown));
+}
+
 static void print_symbols(const struct job *job)
 {
     char shown[256];
@@ -197,6 +207,7 @@ static void print_text(const struct job *job, const json_t *plan)
     putchar('\n');
     print_symbols(job);
     print_series(job);
+    print_refused(job->series);
     print_containers(job, plan);
     printf("memory        %s of shared data\n", bytes_format(job->memory_bytes, text, sizeof text));
     double ns = job->seconds * 1e9;

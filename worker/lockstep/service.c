@@ -33,14 +33,18 @@ struct lane_emit {
     uint32_t lane;
 };
 
+static bool resize(struct fill **array, uint32_t capacity)
+{
+    struct fill *resized = realloc(*array, capacity * sizeof *resized);
+    if (resized)
+        *array = resized;
+    return resized;
+}
+
 static bool fills_grow(struct service *s)
 {
     uint32_t capacity = s->fills_capacity ? 2 * s->fills_capacity : 256;
-    struct fill *fills = realloc(s->fills, capacity * sizeof *fills);
-    s->fills = fills ? fills : s->fills;
-    struct fill *ordered = realloc(s->ordered, capacity * sizeof *ordered);
-    s->ordered = ordered ? ordered : s->ordered;
-    if (!fills || !ordered)
+    if (!resize(&s->fills, capacity) || !resize(&s->ordered, capacity))
         return false;
     s->fills_capacity = capacity;
     return true;
