@@ -242,3 +242,11 @@ void run_spec_fini(struct run_spec *spec)
     free(spec->strategies);
     *spec = (struct run_spec){0};
 }
+
+bool spec_symbol_is_good(const char *name)
+{
+    static const char inside[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                 "^._=/-";
+    size_t n = strlen(name);
+    return n >= 1 && n < SPEC_NAME_BYTES && strspn(name, inside) == n && !strchr("._=/-", name[0]);
+}

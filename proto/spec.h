@@ -4,6 +4,7 @@
  * anything is sent: a worker never sees YAML, grids or conventions. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/buf.h"
@@ -130,3 +131,7 @@ void risk_cfg_encode(struct buf *b, const struct risk_cfg *cfg);
 
 void result_encode(struct buf *b, const struct result *result);
 int result_decode(struct reader *r, struct result *ret_result) ADMF_MUST_CHECK; /* 0 or -EBADMSG */
+
+#define SPEC_SYMBOL_RULE                                                                           \
+    "1 to 63 of A-Z a-z 0-9 . _ ^ = / - of which the first is a letter, a digit or ^"
+bool spec_symbol_is_good(const char *name);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* admf import: bars from a CSV file into the store. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,20 +9,13 @@
 
 static int check_symbol(const char *name, struct err *err)
 {
-    size_t n = name ? strlen(name) : 0;
     if (!name)
         return err_set(err, ERR_USAGE, "--symbol NAME is missing: what are these bars called?");
-    bool is_good = n >= 1 && n < SPEC_NAME_BYTES;
-    for (size_t i = 0; is_good && i < n; i++)
-        is_good = isalnum((unsigned char)name[i]) || strchr(i == 0 ? "^" : "._^=/-", name[i]);
-    if (is_good)
+    if (spec_symbol_is_good(name))
         return 0;
     char printable[256];
-    return err_set(
-        err, ERR_USAGE,
-        "--symbol \"%s\": expected 1 to 63 of A-Z a-z 0-9 . _ ^ = / - of which the first "
-        "is a letter, a digit or ^",
-        err_printable(name, printable, sizeof printable));
+    return err_set(err, ERR_USAGE, "--symbol \"%s\": expected " SPEC_SYMBOL_RULE,
+                   err_printable(name, printable, sizeof printable));
 }
 
 static void print_report(const struct csv_report *report)

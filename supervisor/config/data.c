@@ -21,6 +21,9 @@ static int add_symbol(struct loader *l, const struct node *at)
     int rc = value_text(at, "a symbol", name, sizeof(name), l->err);
     if (rc < 0)
         return rc;
+    if (!spec_symbol_is_good(name))
+        return node_error(at, l->err, "%s is no name of a symbol; expected " SPEC_SYMBOL_RULE,
+                          node_show(at).text);
     if (find_symbol(c, name))
         return node_error(at, l->err, "data.symbols: %s stands here a second time; keep one",
                           node_show(at).text);

@@ -328,15 +328,14 @@ Test(config, risk_config_and_execution_config_override_key_by_key)
 
 Test(config, data_takes_dates_bars_and_files)
 {
-    struct config *c =
-        fixture_load("data: {csv: {A: a.csv, \"B\\nC\": /x/b.csv}, from: 2020-01-02, "
-                     "to: \"2020-01-03T00:00:00+01:00\", warm_up: 7}\n"
-                     "strategies: [{type: sma_cross}]\n",
-                     NULL);
+    struct config *c = fixture_load("data: {csv: {A: a.csv, B/C: /x/b.csv}, from: 2020-01-02, "
+                                    "to: \"2020-01-03T00:00:00+01:00\", warm_up: 7}\n"
+                                    "strategies: [{type: sma_cross}]\n",
+                                    NULL);
     cr_expect(c->symbols_n == 2);
     cr_expect_str_eq(c->symbols[0].name, "A");
     cr_expect_str_eq(c->symbols[0].csv, "a.csv");
-    cr_expect_str_eq(c->symbols[1].name, "B\nC");
+    cr_expect_str_eq(c->symbols[1].name, "B/C");
     cr_expect_str_eq(c->symbols[1].csv, "/x/b.csv");
     cr_expect(c->from.kind == BOUND_TIME && c->from.value == 18263 * NS_PER_DAY);
     cr_expect(c->to.kind == BOUND_TIME && c->to.value == 18264 * NS_PER_DAY - 3600 * NS_PER_S);
@@ -467,7 +466,7 @@ Test(config, set_errors_name_the_set)
 static const char *const round_trips[] = {
     FIXTURE_BASE,
     FIXTURE_BASE "conventions: backtesting.py\n",
-    "data: {csv: {\"a: b\\n\\\"c\\\\\\u2028\\u00e9\": \"x y.csv\", 'null': n.csv}, from: 3, to: "
+    "data: {csv: {A-B: \"a: b\\n\\\"c\\\\\\u2028\\u00e9.csv\", 'null': n.csv}, from: 3, to: "
     "9}\n"
     "strategies:\n"
     "  - {type: rules, name: \"true\", parameters: {b: {from: 0.1, to: 0.55, step: 0.1}, c: 2,\n"

@@ -1139,3 +1139,18 @@ Test(log, values_are_quoted_where_they_need_it)
     cr_assert(strcmp(log_quote("a=b"), "\"a=b\"") == 0);
     cr_assert(strlen(log_quote(longer)) < 256);
 }
+
+Test(spec, knows_what_a_symbol_may_be_called)
+{
+    static const char *const good[] = {"SPX", "^GSPC", "GC=F", "EUR/USD", "BRK.B", "a_b-c", "7"};
+    static const char *const bad[] = {"", ".x", "=cmd", "-x", "a b", "a\n", "../x", "caf\xc3\xa9"};
+    char longest[SPEC_NAME_BYTES + 1];
+    memset(longest, 'x', sizeof longest);
+    longest[SPEC_NAME_BYTES] = '\0';
+    cr_expect_not(spec_symbol_is_good(longest));
+    cr_expect(spec_symbol_is_good(longest + 1));
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        cr_expect(spec_symbol_is_good(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect_not(spec_symbol_is_good(bad[i]), "%s", bad[i]);
+}
