@@ -605,7 +605,8 @@ const struct schema_row schema_table[] = {
      .dflt = "none",
      .example = "10s",
      .doc = "Time that passes, not time on a processor. More than this ends the combination as "
-            "`timeout`."},
+            "`timeout`. In lockstep, where combinations walk together, `run.barrier_timeout` "
+            "bounds each step instead."},
     {.path = "limits.retries",
      .is_outside = true,
      .kind = SCHEMA_WHOLE,
