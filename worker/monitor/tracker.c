@@ -21,9 +21,8 @@ struct tracker_state {
     double *equity, *cash, *position, *scratch;
     struct trade *trades;
     uint32_t trades_n, trades_capacity, closed_n;
-    uint32_t last_step;
-    uint64_t exposed_n;
-    bool was_exposed; /* at the last bar */
+    uint64_t exposed_n;    /* bars that closed with a position, up to the last one closed */
+    uint32_t exposed_from; /* step since when there is one */
     bool is_short_of_memory;
     double commissions, slippage_cost;
 };
@@ -67,10 +66,8 @@ static void tracker_reset(void *self)
     struct tracker_state *t = self;
     t->trades_n = 0;
     t->exposed_n = 0;
-    t->was_exposed = false;
     t->commissions = 0.0;
     t->slippage_cost = 0.0;
-    t->last_step = t->market->first_step;
 }
 
 static void record_details(struct tracker_state *t, uint32_t i)
@@ -86,9 +83,6 @@ static void tracker_on_bar(void *self, const void *event)
     uint32_t step = ((const struct bar_event *)event)->step;
     uint32_t i = step - t->market->first_step;
     t->equity[i] = t->account->equity;
-    t->was_exposed = t->account->open_n > 0;
-    t->exposed_n += t->was_exposed;
-    t->last_step = step;
     if (t->cash)
         record_details(t, i);
 }
@@ -99,6 +93,10 @@ static void tracker_on_fill(void *self, const void *event)
     const struct fill *f = event;
     t->commissions += f->commission;
     t->slippage_cost += f->slippage;
+    if (f->is_close && t->account->open_n == 0)
+        t->exposed_n += f->bar - t->exposed_from;
+    else if (!f->is_close && t->account->open_n == 1)
+        t->exposed_from = f->bar;
 }
 
 static void keep_trade(struct tracker_state *t, const struct trade *trade)
@@ -131,9 +129,13 @@ static void tracker_on_trade(void *self, const void *event)
 static void tracker_stop(void *self)
 {
     struct tracker_state *t = self;
-    uint32_t last = t->last_step - t->market->first_step;
+    uint32_t end = t->account->is_bankrupt ? t->account->end_bar : t->market->steps_n - 1;
+    uint32_t last = end - t->market->first_step;
+    if (t->account->open_n > 0)
+        t->exposed_n += t->market->steps_n - t->exposed_from;
+    if (bars_n(t) == 0)
+        return;
     t->equity[last] = t->account->equity;
-    t->exposed_n += (t->account->open_n > 0) - (int)t->was_exposed;
     if (t->cash)
         record_details(t, last);
     for (uint32_t i = last + 1; i < bars_n(t); i++) {

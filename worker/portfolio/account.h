@@ -37,6 +37,7 @@ struct account {
     double *mark_px;      /* [symbols_n] last known close; 0 before the first */
     double equity;        /* at the last mark */
     bool is_bankrupt;
+    uint32_t end_bar; /* of a bankrupt one: the bar at whose close it ended */
 };
 
 /* pos and mark_px hold symbols_n elements each and stay the caller's. */

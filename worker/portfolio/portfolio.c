@@ -73,31 +73,36 @@ static __attribute__((noinline)) void liquidate(struct portfolio_state *p, uint3
     a->cash = 0.0;
     a->equity = 0.0;
     a->is_bankrupt = true;
+    a->end_bar = step;
 }
 
 static __attribute__((noinline)) void mark_symbols(struct portfolio_state *p, uint32_t step)
 {
-    for (uint32_t s = 0; s < p->account.symbols_n; s++) {
+    struct account *a = &p->account;
+    for (uint32_t s = 0; s < a->symbols_n; s++) {
         int32_t row = market_row(p->market, s, step);
         if (row >= 0)
-            p->account.mark_px[s] = p->market->symbol[s]->bars.close[row];
+            a->mark_px[s] = p->market->symbol[s]->bars.close[row];
     }
+    a->equity = account_equity(a);
+    if (a->equity <= 0.0)
+        liquidate(p, step);
 }
 
+/* One symbol is the usual case: a few instructions, and nothing kept on the stack. */
 static void portfolio_mark(void *self, uint32_t step)
 {
     struct portfolio_state *p = self;
     struct account *a = &p->account;
     if (a->is_bankrupt)
         return;
-    if (a->symbols_n == 1) { /* the usual case, without a detour through memory */
-        double close = p->close[step];
-        a->mark_px[0] = close;
-        a->equity = a->cash + a->pos[0].qty * close;
-    } else {
+    if (a->symbols_n != 1) {
         mark_symbols(p, step);
-        a->equity = account_equity(a);
+        return;
     }
+    double close = p->close[step];
+    a->mark_px[0] = close;
+    a->equity = a->cash + a->pos[0].qty * close;
     if (a->equity <= 0.0)
         liquidate(p, step);
 }
