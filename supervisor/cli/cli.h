@@ -73,8 +73,7 @@ int cmd_store_info(const struct cli_args *args, struct err *err);
 int cmd_store_verify(const struct cli_args *args, struct err *err);
 int cmd_doctor(const struct cli_args *args, struct err *err);
 
-/* ---- what several commands do alike (cli/common.c, cli/table.c, cli/emit.c) --------------------
- */
+/* ---- what several commands do alike (cli/common.c, cli/table.c) ------------------ */
 
 /* Whether stdout or stderr may get colour and progress: a terminal, and no $NO_COLOR. */
 bool cli_may_colour(FILE *stream);

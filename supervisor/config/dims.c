@@ -8,8 +8,7 @@
 
 #include "supervisor/config/strategy.h"
 
-/* ---- parameter_grids --------------------------------------------------------------------------
- */
+/* ---- parameter_grids ------------------------------------------------------------------------- */
 
 /* A swept sizing settles its kind; another kind that was asked for is a contradiction. */
 static int settle_sizing(struct loader *l, const struct node *key, double first_value)

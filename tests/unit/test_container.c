@@ -109,8 +109,7 @@ static struct container *chain(struct arena *arena)
     return c;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 Test(container, calls_each_kind_for_all_components_in_dependency_order_before_the_next_kind)
 {
@@ -264,8 +263,7 @@ Test(container, finds_a_component_by_protocol)
     arena_fini(&arena);
 }
 
-/* ---- isolation --------------------------------------------------------------------------------
- */
+/* ---- isolation ------------------------------------------------------------------------------- */
 
 Test(container, two_containers_never_see_each_others_state)
 {
@@ -319,8 +317,7 @@ Test(container, tells_its_phase_in_its_slot)
     arena_fini(&arena);
 }
 
-/* ---- arena --------------------------------------------------------------------------------------
- */
+/* ---- arena ----------------------------------------------------------------------------------- */
 
 Test(arena, keeps_one_block_after_the_first_round_of_a_kind)
 {
@@ -370,8 +367,7 @@ Test(arena, pieces_do_not_overlap_and_zeroed_ones_are_zero)
     arena_fini(&arena);
 }
 
-/* ---- bus ----------------------------------------------------------------------------------------
- */
+/* ---- bus ------------------------------------------------------------------------------------- */
 
 static void on_event(void *self, const void *event)
 {

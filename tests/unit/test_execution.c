@@ -15,8 +15,7 @@
 #define SYMBOLS_MAX 3
 #define FILLS_MAX   4096
 
-/* ---- one account over a plane made by hand ----------------------------------------------------
- */
+/* ---- one account over a plane made by hand --------------------------------------------------- */
 
 struct sim {
     int64_t clock[BARS_MAX];
@@ -134,8 +133,7 @@ static bool near(double a, double b)
     return fabs(a - b) <= 1e-9 * fmax(1.0, fmax(fabs(a), fabs(b)));
 }
 
-/* ---- scenarios on one symbol ------------------------------------------------------------------
- */
+/* ---- scenarios on one symbol ----------------------------------------------------------------- */
 
 #define LE SIGNAL_LONG_ENTRY
 #define LX SIGNAL_LONG_EXIT
@@ -607,8 +605,7 @@ Test(execution, a_stop_price_is_said_in_the_fill_that_opens)
     sim_close(m);
 }
 
-/* ---- risk ---------------------------------------------------------------------------------------
- */
+/* ---- risk ------------------------------------------------------------------------------------ */
 
 /* What risk_relevant keeps quiet about must be nothing, over all signals, positions and
  * configurations. */
@@ -640,8 +637,7 @@ Test(risk, makes_no_order_of_a_signal_that_is_not_relevant)
     }
 }
 
-/* ---- random bars and signals --------------------------------------------------------------------
- */
+/* ---- random bars and signals ----------------------------------------------------------------- */
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -803,8 +799,7 @@ Test(execution, keeps_every_account_balanced_and_finds_its_next_fill_on_random_b
         random_walk(seed);
 }
 
-/* ---- several symbols in one account -----------------------------------------------------------
- */
+/* ---- several symbols in one account ---------------------------------------------------------- */
 
 /* Symbols A, B, C; B has no bar at step 1, C none at the last. All flat at 100. */
 static struct sim *three_symbols(void)
@@ -893,8 +888,7 @@ Test(execution, at_the_end_a_symbol_without_a_bar_closes_at_its_last_known_price
     sim_close(m);
 }
 
-/* ---- account and order book -------------------------------------------------------------------
- */
+/* ---- account and order book ------------------------------------------------------------------ */
 
 Test(account, available_margin_is_what_positions_leave_and_never_negative)
 {
