@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whole-program tests: functions marked with @test, run in order, printed as TAP."""
 
+import pty
 import sys
 import traceback
 
@@ -39,6 +40,14 @@ def no_reports():
     """No program, worker or supervisor, has met a sanitizer since the last call."""
     reports = take_reports()
     expect(not reports, "a sanitizer reports:\n" + "\n".join(reports))
+
+
+def open_terminal():
+    """Both ends of a pseudo-terminal: ours, and the program's."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        raise Skip(f"there is no pseudo-terminal here: {error}") from error
 
 
 def run_all(*arguments):

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import pathlib
-import pty
 import re
 import signal
 import sqlite3
@@ -23,7 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from program import EXAMPLE_CSV, Program, children  # noqa: E402
-from tap import equal, expect, run_all, test  # noqa: E402
+from tap import equal, expect, open_terminal, run_all, test  # noqa: E402
 
 SEED = """type: optimization
 data: {{csv: {{SPX: {csv}}}}}
@@ -316,7 +315,7 @@ def closed_pipe(bench):
 def progress(bench):
     config = bench.file("longer.yaml", SWEEP.replace("[5, 10, 40]", "{from: 1, to: 99, step: 1}")
                         .replace("[20, 50, 100]", "{from: 100, to: 160, step: 1}"))
-    leader, follower = pty.openpty()
+    leader, follower = open_terminal()
     running = subprocess.Popen(bench.program.argv("run", config), stdout=subprocess.DEVNULL,
                                stderr=follower, stdin=subprocess.DEVNULL)
     os.close(follower)

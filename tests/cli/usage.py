@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import pathlib
-import pty
 import re
 import resource
 import shlex
@@ -22,7 +21,7 @@ import termios
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from program import EXAMPLE_CSV, Program  # noqa: E402
-from tap import equal, expect, run_all, test  # noqa: E402
+from tap import equal, expect, open_terminal, run_all, test  # noqa: E402
 
 SEED = """type: optimization
 data: {symbols: [SPX]}
@@ -189,7 +188,7 @@ def invalid(bench):
 def progress(bench):
     config = bench.folder / "progress.yaml"
     config.write_text(sweep(3000, 1))
-    ours, theirs = pty.openpty()
+    ours, theirs = open_terminal()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     with subprocess.Popen(bench.program.argv("run", config), stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=theirs) as run:

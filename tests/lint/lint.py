@@ -48,11 +48,13 @@ class Skip(Exception):
 
 def tracked_files():
     """Files of the tree, as git sees them; without git, all that is no build folder."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )
-    if listing.returncode == 0:
+    listing = None
+    if shutil.which("git"):
+        listing = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )
+    if listing and listing.returncode == 0:
         names = listing.stdout.splitlines()
     else:
         names = [
