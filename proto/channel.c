@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -190,8 +191,37 @@ static int set_up_socket(struct channel *c)
     return 0;
 }
 
+/* nng starts 13 threads at its first call, and without room for them it crashes or hangs: so the
+ * room is tried first, once a process. Stacks count as data, what malloc reserves for threads as
+ * address space alone. */
+static int try_room(struct err *err)
+{
+    static atomic_bool has_room;
+    const size_t stacks_bytes = (size_t)112 << 20, reserve_bytes = (size_t)144 << 20;
+    if (atomic_load(&has_room))
+        return 0;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *stacks = mmap(NULL, stacks_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *reserve = mmap(NULL, reserve_bytes, PROT_NONE, flags, -1, 0);
+    bool is_there = stacks != MAP_FAILED && reserve != MAP_FAILED;
+    if (stacks != MAP_FAILED)
+        (void)munmap(stacks, stacks_bytes);
+    if (reserve != MAP_FAILED)
+        (void)munmap(reserve, reserve_bytes);
+    if (!is_there)
+        return err_set(
+            err, ERR_SYSTEM,
+            "no room for the threads of the pipes: they take 112 MiB of data (ulimit -d) "
+            "and 256 MiB of address space (ulimit -v); raise the limit");
+    atomic_store(&has_room, true);
+    return 0;
+}
+
 static int create(const char *path, bool is_listener, struct channel **ret_channel, struct err *err)
 {
+    int room = try_room(err);
+    if (room < 0)
+        return room;
     if (strlen(path) >= PATH_BYTES)
         return err_set(err, ERR_SYSTEM,
                        "channel: its address would have %zu bytes, at most %zu can be; set "

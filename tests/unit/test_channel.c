@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "proto/body.h"
@@ -368,6 +369,26 @@ Test(channel, garbage_is_refused_by_the_gate)
     cr_assert(verdict == MSG_E_MAGIC);
     (void)nng_close(raw);
     channel_close(s);
+}
+
+/* nng itself would crash or hang there. */
+Test(channel, no_room_for_threads_is_an_error_that_names_the_limits)
+{
+#ifdef __SANITIZE_ADDRESS__
+    cr_skip("memory limits and sanitizers exclude each other");
+#else
+    struct channel *c = NULL;
+    struct err err;
+    const struct rlimit small = {.rlim_cur = 64 << 20, .rlim_max = RLIM_INFINITY};
+
+    cr_assert(setrlimit(RLIMIT_DATA, &small) == 0);
+    cr_expect(channel_listen(path, &c, &err) < 0 && c == NULL);
+    cr_expect(err.kind == ERR_SYSTEM && strstr(err.text, "ulimit -d"), "%s", err.text);
+    const struct rlimit large = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    cr_assert(setrlimit(RLIMIT_DATA, &large) == 0);
+    cr_expect(channel_listen(path, &c, &err) == 0, "%s", err.text);
+    channel_close(c);
+#endif
 }
 
 Test(channel, peer_that_sends_beyond_the_limit_is_cut_off)
