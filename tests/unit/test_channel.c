@@ -367,7 +367,6 @@ Test(channel, garbage_is_refused_by_the_gate)
     send_raw(raw, 1000);
     cr_assert(channel_recv(s, LONG_MS, &head, &body, &verdict) == -EPROTO);
     cr_assert(verdict == MSG_E_MAGIC);
-    (void)nng_close(raw);
     channel_close(s);
 }
 
@@ -403,6 +402,5 @@ Test(channel, peer_that_sends_beyond_the_limit_is_cut_off)
     nng_socket raw = dial_raw();
     send_raw(raw, MSG_FRAME_MAX + 1);
     cr_assert(recv_any(s, LONG_MS, &head, &body) == -EPIPE);
-    (void)nng_close(raw);
     channel_close(s);
 }
