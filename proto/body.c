@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Codecs of message bodies. Each decoder fills a struct of its own and hands it over only when
- * every byte was read and every value allowed; what a refused body had allocated is freed here. */
+/* Codecs of message bodies; those of a lockstep step are in body_steps.c. Each decoder fills a
+ * struct of its own and hands it over only when every byte was read and every value allowed; what a
+ * refused body had allocated is freed here. */
 #include "proto/body.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define COMBO_LEAST_BYTES  (117 + 8) /* no parameters; with its two container indices */
+#include "proto/body_parts.h"
+
+#define COMBO_LEAST_BYTES  (300 + 8) /* no parameters; with its two container indices */
 #define RESULT_LEAST_BYTES 17        /* no metrics, no message */
-#define TRADE_BYTES        52
-#define SIGNAL_BYTES       20
-
-/* An array of n elements, never NULL for want of elements. */
-static void *array_of(uint32_t n, size_t each_bytes)
-{
-    return calloc(n > 0 ? n : 1, each_bytes);
-}
-
-static int whole(const struct reader *r)
-{
-    return rd_done(r) ? 0 : -EBADMSG;
-}
+#define TRADE_BYTES        68
 
 /* ---- joining -------------------------------------------------------------------------------- */
 
@@ -220,6 +210,8 @@ static void trade_encode(struct buf *b, const struct trade *t)
     wr_f64(b, t->exit_px);
     wr_f64(b, t->pnl);
     wr_f64(b, t->commission);
+    wr_f64(b, t->mae);
+    wr_f64(b, t->mfe);
 }
 
 static struct trade trade_decode(struct reader *r)
@@ -232,10 +224,12 @@ static struct trade trade_decode(struct reader *r)
     t.entry_bar = rd_u32(r);
     t.exit_bar = rd_u32(r);
     t.qty = rd_finite(r);
-    t.entry_px = rd_finite(r);
+    t.entry_px = rd_not_negative(r);
     t.exit_px = rd_f64(r);
     t.pnl = rd_f64(r);
-    t.commission = rd_finite(r);
+    t.commission = rd_not_negative(r);
+    t.mae = rd_finite_or_nan(r);
+    t.mfe = rd_finite_or_nan(r);
 
     bool is_open = t.exit_bar == TRADE_OPEN;
     if (t.symbol_idx >= SPEC_SYMBOLS_MAX || t.entry_rule >= FILL_RULE_N ||
@@ -336,140 +330,4 @@ void detail_equity_fini(struct detail_equity *e)
     free(e->cash);
     free(e->position);
     *e = (struct detail_equity){0};
-}
-
-/* ---- lockstep ------------------------------------------------------------------------------- */
-
-static void signal_encode(struct buf *b, const struct signal *s)
-{
-    wr_u32(b, s->target_portfolio);
-    wr_u32(b, s->bar);
-    wr_u16(b, s->symbol_idx);
-    wr_u16(b, s->kinds);
-    wr_f64(b, s->ref_px);
-}
-
-static struct signal signal_decode(struct reader *r)
-{
-    const uint16_t all =
-        SIGNAL_LONG_ENTRY | SIGNAL_LONG_EXIT | SIGNAL_SHORT_ENTRY | SIGNAL_SHORT_EXIT;
-    struct signal s = {0};
-
-    s.target_portfolio = rd_u32(r);
-    s.bar = rd_u32(r);
-    s.symbol_idx = rd_u16(r);
-    s.kinds = rd_u16(r);
-    s.ref_px = rd_finite(r);
-    if (s.symbol_idx >= SPEC_SYMBOLS_MAX || s.kinds > all)
-        r->bad = true;
-    return s;
-}
-
-void signals_encode(struct buf *b, const struct signals *s)
-{
-    wr_u32(b, s->step);
-    wr_u8(b, s->is_final);
-    wr_u32(b, s->n);
-    for (uint32_t i = 0; i < s->n; i++)
-        signal_encode(b, &s->signals[i]);
-}
-
-int signals_decode(struct reader *r, struct signals *ret_s)
-{
-    struct signals s = {0};
-
-    s.step = rd_u32(r);
-    s.is_final = rd_flag(r);
-    s.n = rd_count(r, UINT32_MAX, SIGNAL_BYTES);
-    if (r->bad)
-        return -EBADMSG;
-    s.signals = array_of(s.n, sizeof *s.signals);
-    if (!s.signals)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < s.n; i++)
-        s.signals[i] = signal_decode(r);
-    if (rd_done(r))
-        *ret_s = s;
-    else
-        signals_fini(&s);
-    return whole(r);
-}
-
-void signals_fini(struct signals *s)
-{
-    free(s->signals);
-    *s = (struct signals){0};
-}
-
-static void fill_encode(struct buf *b, const struct fill *f)
-{
-    wr_u32(b, f->target_portfolio);
-    wr_u32(b, f->bar);
-    wr_u16(b, f->symbol_idx);
-    wr_u8(b, f->rule);
-    wr_u8(b, f->is_close);
-    wr_f64(b, f->qty);
-    wr_f64(b, f->px);
-    wr_f64(b, f->commission);
-    wr_f64(b, f->slippage);
-    wr_f64(b, f->stop_px);
-    wr_f64(b, f->target_px);
-}
-
-static struct fill fill_decode(struct reader *r)
-{
-    struct fill f = {0};
-
-    f.target_portfolio = rd_u32(r);
-    f.bar = rd_u32(r);
-    f.symbol_idx = rd_u16(r);
-    f.rule = rd_u8(r);
-    f.is_close = rd_flag(r);
-    f.qty = rd_finite(r);
-    f.px = rd_finite(r);
-    f.commission = rd_finite(r);
-    f.slippage = rd_finite(r);
-    f.stop_px = rd_finite(r);
-    f.target_px = rd_finite(r);
-    if (f.symbol_idx >= SPEC_SYMBOLS_MAX || f.rule >= FILL_RULE_N)
-        r->bad = true;
-    return f;
-}
-
-void fills_encode(struct buf *b, const struct fills *f)
-{
-    wr_u32(b, f->step);
-    wr_u8(b, f->is_final);
-    wr_u32(b, f->next_step);
-    wr_u32(b, f->n);
-    for (uint32_t i = 0; i < f->n; i++)
-        fill_encode(b, &f->fills[i]);
-}
-
-int fills_decode(struct reader *r, struct fills *ret_f)
-{
-    struct fills f = {0};
-
-    f.step = rd_u32(r);
-    f.is_final = rd_flag(r);
-    f.next_step = rd_u32(r);
-    f.n = rd_count(r, UINT32_MAX, FILL_BYTES);
-    if (r->bad)
-        return -EBADMSG;
-    f.fills = array_of(f.n, sizeof *f.fills);
-    if (!f.fills)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < f.n; i++)
-        f.fills[i] = fill_decode(r);
-    if (rd_done(r))
-        *ret_f = f;
-    else
-        fills_fini(&f);
-    return whole(r);
-}
-
-void fills_fini(struct fills *f)
-{
-    free(f->fills);
-    *f = (struct fills){0};
 }

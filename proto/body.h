@@ -13,7 +13,7 @@
 #include "proto/trade.h"
 
 #define ENGINE_VERSION ADMF_VERSION
-#define FILL_BYTES     60 /* of one fill in FILLS and ROUTED_FILLS */
+#define FILL_BYTES     45 /* of one fill in FILLS and ROUTED_FILLS */
 
 struct hello {
     uint32_t protocol; /* MSG_VERSION */

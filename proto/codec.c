@@ -138,6 +138,14 @@ double rd_finite(struct reader *r)
     return v;
 }
 
+double rd_not_negative(struct reader *r)
+{
+    double v = rd_finite(r);
+    if (!(v >= 0))
+        r->bad = true;
+    return v;
+}
+
 double rd_finite_or_nan(struct reader *r)
 {
     double v = rd_f64(r);

@@ -39,6 +39,7 @@ double rd_f64(struct reader *r);
 uint8_t rd_enum(struct reader *r, unsigned values_n); /* 0 to values_n - 1 */
 uint8_t rd_flag(struct reader *r);                    /* 0 or 1 */
 double rd_finite(struct reader *r);
+double rd_not_negative(struct reader *r); /* finite and >= 0 */
 double rd_finite_or_nan(struct reader *r);
 /* Copies a string of fewer than out_bytes bytes and without NULs into out. */
 void rd_str(struct reader *r, char *out, size_t out_bytes);

@@ -35,6 +35,8 @@ int64_t days_from_civil(int64_t year, unsigned month, unsigned day);
 void civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
 /* Day number of a time, rounding towards the past. */
 int64_t time_day(int64_t ns);
+/* How many of n ascending times lie before one: the index of the first that does not. */
+uint32_t time_lower_bound(const int64_t *time_ns, uint32_t n, int64_t at_ns);
 
 /* A decimal number of the form [+-]digits[.digits][e[+-]digits], exactly as strtod rounds it, of
  * exactly n_bytes bytes; the digits before or behind the point may be missing, not both. No

@@ -13,6 +13,9 @@
 #include "proto/err.h"
 #include "shm/layout.h"
 
+/* The extra column that accounts take as money a unit, paid at the start of its bar. */
+#define COLUMN_CASH_DIVIDEND "cash_dividend"
+
 /* Bars of one symbol as columns; borrowed views. Extra columns are series under their own names. */
 struct bars {
     const char *symbol;

@@ -13,6 +13,7 @@ const struct component_type *const builtin_types[] = {
     &named_strategies[4],
     &named_strategies[5],
     &named_strategies[6],
+    &named_strategies[7],
     &type_risk_manager,
     &type_shared_risk_manager,
     &type_uplink,
@@ -23,4 +24,4 @@ const struct component_type *const builtin_types[] = {
 };
 const unsigned builtin_types_n = sizeof builtin_types / sizeof builtin_types[0];
 
-static_assert(NAMED_STRATEGIES_N == 7, "a named strategy is missing in the table above");
+static_assert(NAMED_STRATEGIES_N == 8, "a named strategy is missing in the table above");

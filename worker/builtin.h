@@ -18,4 +18,4 @@ extern const struct component_type type_shared_broker;
 
 /* Named strategies: rows of worker/strategy/named.c. */
 extern const struct component_type named_strategies[];
-#define NAMED_STRATEGIES_N 7
+#define NAMED_STRATEGIES_N 8

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The event bus of one container: handlers by event, in order of rank. Publishing allocates nothing
  * and calls each handler before it returns, so that cause and effect stay in the order of design:
- * orders meet the bar, fills change the portfolio, equity is marked, it is recorded, the strategy
- * decides. */
+ * orders meet the bar, fills change the portfolio, equity is marked, it is recorded, risk watches
+ * it, the strategy decides. */
 #pragma once
 
 #include <stdint.h>
@@ -31,7 +31,14 @@ struct bar_event {
 };
 
 /* Ranks of handlers: lower ones are called first. */
-enum bus_rank { RANK_MATCH = 10, RANK_ACCOUNT = 20, RANK_RECORD = 30, RANK_DECIDE = 40 };
+enum bus_rank {
+    RANK_CARRY = 5,
+    RANK_MATCH = 10,
+    RANK_ACCOUNT = 20,
+    RANK_RECORD = 30,
+    RANK_GUARD = 35,
+    RANK_DECIDE = 40,
+};
 
 typedef void (*bus_handler_fn)(void *self, const void *event);
 

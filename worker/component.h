@@ -16,7 +16,7 @@
 
 #include "proto/err.h"
 #include "proto/spec.h"
-#include "worker/broker/broker.h"
+#include "worker/broker/execution.h"
 #include "worker/bus.h"
 #include "worker/portfolio/account.h"
 
@@ -89,9 +89,24 @@ struct resettable {
     void (*reset)(void *self); /* back to the state before the first bar */
 };
 
+/* What a generator may publish: at each BAR at most one SIGNAL for each symbol that has a bar
+ * there. Its fields:
+ * - target_portfolio: the container's lane.
+ * - bar: the step of that BAR.
+ * - ref_px: the close of the bar that made it: that of the same bar, or with execution.delay n that
+ *   of the symbol's n-th bar before, as the generator itself speaks n bars late.
+ * - kinds: entries and exits together where both hold; risk says which are heard. An exit while
+ *   flat takes waiting entries of its side back.
+ * - long_terms, short_terms: of its long and of its short entry. All zero is a market order, sized
+ *   by portfolio.sizing and protected as exits says. limit_px and stop_px make it wait for a price
+ *   (both: a stop that becomes a limit) as long as time_in_force says; a new entry replaces one
+ *   that waits. qty > 0 are units instead of portfolio.sizing; stop_loss_px and take_profit_px are
+ *   the prices of its bracket. Numbers are finite and not negative.
+ *
+ * A signal that a lockstep run's supervisor finds to be none of this ends the combination as
+ * `protocol`. */
 struct signal_generator {
-    /* Called by the container for each BAR, behind all others (RANK_DECIDE): publishes what it
-     * wants as SIGNAL events. Never blocks. */
+    /* Called by the container for each BAR, behind all others (RANK_DECIDE). Never blocks. */
     bus_handler_fn on_bar;
     /* First step at which every series it reads is defined, over all symbols. */
     uint32_t (*warm_up_step)(const void *self);
@@ -119,7 +134,8 @@ struct monitor {
 
 /* Rules of a named strategy, over its parameters; NULL where there is none. */
 struct strategy_rules {
-    const char *long_entry, *long_exit, *short_entry, *short_exit;
+    const char *long_entry, *long_exit, *short_entry, *short_exit; /* conditions */
+    const char *long_limit, *long_stop, *short_limit, *short_stop; /* prices of the entries */
 };
 
 struct optimizable {

@@ -56,6 +56,10 @@ static json_t *describe_rules(const struct component_type *t)
     (void)json_object_set_new(rules, "long_exit", text_or_empty(r ? r->long_exit : NULL));
     (void)json_object_set_new(rules, "short_entry", text_or_empty(r ? r->short_entry : NULL));
     (void)json_object_set_new(rules, "short_exit", text_or_empty(r ? r->short_exit : NULL));
+    (void)json_object_set_new(rules, "long_limit", text_or_empty(r ? r->long_limit : NULL));
+    (void)json_object_set_new(rules, "long_stop", text_or_empty(r ? r->long_stop : NULL));
+    (void)json_object_set_new(rules, "short_limit", text_or_empty(r ? r->short_limit : NULL));
+    (void)json_object_set_new(rules, "short_stop", text_or_empty(r ? r->short_stop : NULL));
     return rules;
 }
 

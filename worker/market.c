@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proto/units.h"
+#include "worker/metrics/metrics.h"
 
 /* Last step of each UTC day of the range, counted from first_step. */
 static int market_days(struct market *m)
@@ -49,6 +50,50 @@ static int market_benchmark(struct market *m)
     return 0;
 }
 
+static int market_benchmark_returns(struct market *m)
+{
+    double *r = malloc((m->days_n ? m->days_n : 1) * sizeof *r);
+    if (!r)
+        return -ENOMEM;
+    metrics_benchmark_returns(m->benchmark + m->first_step, m->day_end, m->days_n, r);
+    m->owned[4] = r;
+    m->benchmark_return = r;
+    return 0;
+}
+
+static int market_extremes(struct market *m)
+{
+    struct extremes *e = calloc(m->symbols_n, sizeof *e);
+    if (!e)
+        return -ENOMEM;
+    m->owned[5] = e;
+    m->extremes = e;
+    for (uint32_t s = 0; s < m->symbols_n; s++) {
+        int r = extremes_init(&e[s], &m->symbol[s]->bars);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The column of cash dividends of each symbol that has one. */
+static int market_dividends(struct market *m)
+{
+    const double **dividend = calloc(m->symbols_n, sizeof(const double *));
+    if (!dividend)
+        return -ENOMEM;
+    bool any = false;
+    for (uint32_t s = 0; m->plane->header && s < m->symbols_n; s++) {
+        uint32_t first_defined;
+        dividend[s] =
+            plane_series(m->plane, m->symbol_idx[s], COLUMN_CASH_DIVIDEND, &first_defined);
+        any |= dividend[s] != NULL;
+    }
+    m->owned[6] = dividend;
+    m->dividend = any ? dividend : NULL;
+    return 0;
+}
+
 static int market_symbols(struct market *m, uint32_t symbol_idx)
 {
     bool all = symbol_idx == COMBO_ALL_SYMBOLS;
@@ -83,6 +128,12 @@ int market_create(const struct plane *plane, uint32_t symbol_idx, struct market 
     }
     if (r == 0)
         r = market_benchmark(m);
+    if (r == 0)
+        r = market_benchmark_returns(m);
+    if (r == 0)
+        r = market_extremes(m);
+    if (r == 0)
+        r = market_dividends(m);
     if (r < 0) {
         market_destroy(m);
         return r;
@@ -99,20 +150,6 @@ int32_t market_last_row(const struct market *m, uint32_t s, uint32_t step)
             return row;
     }
     return -1;
-}
-
-/* First index whose time is not before t_ns. */
-static uint32_t time_lower_bound(const int64_t *time_ns, uint32_t n, int64_t t_ns)
-{
-    uint32_t lo = 0, hi = n;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (time_ns[mid] < t_ns)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
 }
 
 uint32_t market_step_from(const struct market *m, uint32_t plane_step)
@@ -133,6 +170,9 @@ void market_destroy(struct market *m)
 {
     if (!m)
         return;
+    struct extremes *extremes = m->owned[5];
+    for (uint32_t s = 0; extremes && s < m->symbols_n; s++)
+        extremes_fini(&extremes[s]);
     for (unsigned i = 0; i < sizeof m->owned / sizeof m->owned[0]; i++)
         free(m->owned[i]);
     free(m);

@@ -8,6 +8,7 @@
 
 #include "proto/spec.h"
 #include "shm/plane.h"
+#include "worker/extremes.h"
 
 struct market {
     const struct plane *plane;
@@ -18,10 +19,14 @@ struct market {
     uint32_t first_step;              /* first step of the run's range */
     const int64_t *time_ns;           /* [steps_n] */
     uint32_t days_n;
-    const uint32_t *day_end; /* [days_n] steps, counted from first_step */
-    const double *benchmark; /* [steps_n] close of the first symbol, carried over gaps */
-    uint64_t bars_n;         /* of all symbols within the range */
-    void *owned[4];
+    const uint32_t *day_end;         /* [days_n] steps, counted from first_step */
+    const double *benchmark;         /* [steps_n] close of the first symbol, carried over gaps */
+    const double *benchmark_return;  /* [days_n - 1] of each day but the first */
+    const struct extremes *extremes; /* [symbols_n] of each one's bars */
+    uint64_t bars_n;                 /* of all symbols within the range */
+    const double **dividend; /* [symbols_n] of each row, money a unit; NULL: none of that symbol.
+                                NULL: none at all */
+    void *owned[7];
 };
 
 /* symbol_idx: of the plane, or COMBO_ALL_SYMBOLS. 0 or -ENOMEM. */

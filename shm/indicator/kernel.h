@@ -21,6 +21,7 @@ int kernel_typprice(const struct indicator_call *call);
 /* rolling.c: a window of the last n rows */
 int kernel_max(const struct indicator_call *call);
 int kernel_min(const struct indicator_call *call);
+int kernel_rolling_mean(const struct indicator_call *call);
 int kernel_sma(const struct indicator_call *call);
 int kernel_stddev(const struct indicator_call *call);
 int kernel_sum(const struct indicator_call *call);
@@ -28,6 +29,7 @@ int kernel_wma(const struct indicator_call *call);
 
 /* recursive.c: each row from the one before */
 int kernel_atr(const struct indicator_call *call);
+int kernel_cross(const struct indicator_call *call);
 int kernel_ema(const struct indicator_call *call);
 int kernel_macd(const struct indicator_call *call);
 int kernel_rsi(const struct indicator_call *call);

@@ -3,6 +3,7 @@
  * average of the first n values. A row whose input is not finite is NaN and starts the seeding anew
  * behind it. */
 #include <math.h>
+#include <stdbool.h>
 
 #include "shm/indicator/kernel.h"
 
@@ -159,6 +160,24 @@ int kernel_atr(const struct indicator_call *call)
         else
             mean = fresh;
         before = isfinite(high[t] + low[t] + close[t]) ? close[t] : NAN;
+    }
+    return 0;
+}
+
+/* Outputs above and below: 1 where the first comes to lie above (below) the second, having lain
+ * below (above) it when they last differed; ties change nothing. A NaN in either makes a NaN and
+ * forgets the side. */
+int kernel_cross(const struct indicator_call *call)
+{
+    const double *a = call->input[0], *b = call->input[1];
+    double wanted = call->output == 0 ? 1.0 : -1.0;
+    double side = 0.0; /* of a, when they last differed; 0: not known */
+    for (uint32_t t = 0; t < call->rows_n; t++) {
+        double now = a[t] > b[t] ? 1.0 : a[t] < b[t] ? -1.0 : 0.0;
+        bool is_defined = !isnan(a[t]) && !isnan(b[t]);
+        call->out[t] = is_defined ? now == wanted && side == -wanted : NAN;
+        if (now != 0.0 || !is_defined)
+            side = now;
     }
     return 0;
 }

@@ -12,10 +12,10 @@
  *        b-n+1 ......... b-1 | b .............. b+n-1        window of row t: [t-n+1, t]
  *        <- suffix[t-n+1] -> | <- prefix[t] ->
  *
- * Weighted averages and deviations total x - r, where r is the median of the three values around b.
- * It lies within the range of every window of the block: a constant window has mean r and deviation
- * 0 exactly, and the variance loses at most a factor of n to cancellation, whatever the level of
- * prices. */
+ * Weighted averages and deviations total x - r, where r is the value at b. It is in every window of
+ * the block: a constant window has mean r and deviation 0 exactly, and the variance loses at most a
+ * factor of n to cancellation, whatever the level of prices. And no row behind a window has a part
+ * in it, not even in its last bit. */
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -37,22 +37,6 @@ static void fill_nan(double *out, uint32_t rows_n)
         out[t] = NAN;
 }
 
-static double median_of_3(double a, double b, double c)
-{
-    double low = a < b ? a : b;
-    double high = a < b ? b : a;
-    return c < low ? low : c > high ? high : c;
-}
-
-static double level_at(const double *x, uint32_t rows_n, uint32_t b)
-{
-    if (!isfinite(x[b]))
-        return 0.0;
-    if (b == 0 || b + 1 >= rows_n || !isfinite(x[b - 1]) || !isfinite(x[b + 1]))
-        return x[b];
-    return median_of_3(x[b - 1], x[b], x[b + 1]);
-}
-
 /* Moves to the next block, or to the first from a zeroed one; false past the end. */
 static bool next_block(const struct indicator_call *call, struct block *k)
 {
@@ -61,7 +45,7 @@ static bool next_block(const struct indicator_call *call, struct block *k)
         return false;
     k->n = (uint32_t)call->param[0];
     k->end = call->rows_n - k->start < k->n ? call->rows_n : k->start + k->n;
-    k->level = level_at(call->input[0], call->rows_n, k->start);
+    k->level = isfinite(call->input[0][k->start]) ? call->input[0][k->start] : 0.0;
     return true;
 }
 
@@ -150,6 +134,30 @@ int kernel_sum(const struct indicator_call *call)
 int kernel_sma(const struct indicator_call *call)
 {
     return running_means(call, call->param[0]);
+}
+
+/* ---- cumulative means ----------------------------------------------------------------------- */
+
+/* The cumulative total up to each row, then differences of it, as vectorbt's averages: other last
+ * bits than a running sum, and so other ties. What is not finite counts as 0 in the total. */
+int kernel_rolling_mean(const struct indicator_call *call)
+{
+    const double *x = call->input[0], n = call->param[0];
+    uint32_t seen = 0; /* good values in a row */
+    if (!has_window(call))
+        return 0;
+    double *total = malloc((size_t)call->rows_n * sizeof(*total));
+    if (!total)
+        return -ENOMEM;
+    for (uint32_t t = 0; t < call->rows_n; t++) {
+        bool is_good = fabs(x[t]) <= RUNNING_INPUT_MAX;
+        seen = is_good ? seen + 1 : 0;
+        total[t] = (t ? total[t - 1] : 0.0) + (is_good ? x[t] : 0.0);
+        double before = t >= n ? total[t - (uint32_t)n] : 0.0;
+        call->out[t] = seen >= n ? (total[t] - before) / n : NAN;
+    }
+    free(total);
+    return 0;
 }
 
 /* ---- weighted ------------------------------------------------------------------------------- */

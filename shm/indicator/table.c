@@ -31,6 +31,11 @@ static const struct indicator rows[] = {
      .formula = "middle = sma(x,n); upper = middle + up * stddev(x,n); "
                 "lower = middle - down * stddev(x,n)",
      .source = "Bollinger 2001; " TALIB},
+    {.name = "cross", .cls = CLASS_RECURSIVE, .series_args_n = 2, .bar_inputs = "",
+     .outputs_n = 2, .outputs = {"above", "below"}, .warm_up_text = "0",
+     .formula = "above: 1 where a > b and a < b when they last differed, else 0; below: its "
+                "mirror. Unlike crosses_above(), a tie in between changes nothing",
+     .source = "vectorbt's crossings", .compute = kernel_cross},
     {.name = "ema", .cls = CLASS_RECURSIVE, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"ema"},
      .warm_up_text = "n - 1",
@@ -63,6 +68,11 @@ static const struct indicator rows[] = {
      .warm_up_text = "n",
      .formula = "(x / x[n bars ago] - 1) * 100; 0 where x[n bars ago] is 0",
      .source = TALIB, .compute = kernel_roc},
+    {.name = "rolling_mean", .cls = CLASS_ROLLING, .series_args_n = 1, .bar_inputs = "",
+     .params_n = 1, .params = {PERIOD("n", 1)}, .outputs_n = 1, .outputs = {"rolling_mean"},
+     .warm_up_text = "n - 1",
+     .formula = "difference of two cumulative totals, by n: sma(x,n) with other last bits",
+     .source = "vectorbt's averages", .compute = kernel_rolling_mean},
     {.name = "rsi", .cls = CLASS_RECURSIVE, .series_args_n = 1, .bar_inputs = "",
      .params_n = 1, .params = {PERIOD("n", 2)}, .outputs_n = 1, .outputs = {"rsi"},
      .warm_up_text = "n",
@@ -99,6 +109,7 @@ static const struct indicator rows[] = {
 const struct indicator *const indicator_table[] = {
     &rows[0], &rows[1], &rows[2],  &rows[3],  &rows[4],  &rows[5],  &rows[6],  &rows[7],
     &rows[8], &rows[9], &rows[10], &rows[11], &rows[12], &rows[13], &rows[14], &rows[15],
+    &rows[16], &rows[17],
 };
 /* clang-format on */
 

@@ -85,7 +85,9 @@ static int catalog_indicators(const struct cli_args *args, struct err *err)
 
 /* ---- components ----------------------------------------------------------------------------- */
 
-static const char *const rule_names[4] = {"long_entry", "long_exit", "short_entry", "short_exit"};
+static const char *const rule_names[DESCRIBE_RULES_N] = {"long_entry",  "long_exit",  "short_entry",
+                                                         "short_exit",  "long_limit", "long_stop",
+                                                         "short_limit", "short_stop"};
 
 static json_t *param_json(const struct describe_param *p)
 {
@@ -105,7 +107,7 @@ static json_t *component_json(const struct describe_component *c)
         json_array_append_new(capabilities, json_string(c->capabilities[i]));
     for (uint32_t i = 0; i < c->params_n; i++)
         json_array_append_new(params, param_json(&c->params[i]));
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < DESCRIBE_RULES_N; r++)
         if (c->rules[r][0])
             json_object_set_new(rules, rule_names[r], json_string(c->rules[r]));
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o}", "name", c->name, "kind", c->kind,
@@ -141,7 +143,7 @@ static void print_component(const struct describe_component *c, bool as_strategy
         print_param(&c->params[i]);
     if (c->accepts[0])
         printf("    needs %s\n", c->accepts);
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < DESCRIBE_RULES_N; r++)
         if (c->rules[r][0])
             printf("    %s: %s\n", rule_names[r], c->rules[r]);
     if (as_strategy)
@@ -222,47 +224,120 @@ static int catalog_components(const struct cli_args *args, struct err *err)
 
 /* ---- metrics -------------------------------------------------------------------------------- */
 
-/* Whose convention a profile follows. */
-static const char *profile_source(int profile)
+/* Where the definition comes from that a profile uses. */
+static const char *definition_source(const struct metric_row *row, int profile)
 {
-    return profile == PROFILE_BACKTESTING_PY ? "backtesting.py" : "daily equity, as documented";
+    bool is_own = profile == PROFILE_NATIVE && row->source[0];
+    return is_own ? row->source : metric_profile_source((enum metric_profile)profile);
 }
 
-static json_t *metric_json(const struct metric_row *row)
+/* The other names of a metric, and what one of them is of it. */
+static json_t *aliases_json(enum metric metric)
 {
-    json_t *formula = json_object(), *source = json_object();
+    json_t *list = json_array();
+    const struct metric_alias *alias;
+    for (unsigned i = 0; (alias = metric_alias(i)); i++)
+        if (alias->metric == metric)
+            json_array_append_new(
+                list, json_pack("{s:s, s:f}", "name", alias->name, "divisor", alias->divisor));
+    return list;
+}
+
+static json_t *metric_json(enum metric metric)
+{
+    const struct metric_row *row = metric_row(metric);
+    json_t *formula = json_object(), *label = json_object(), *source = json_object();
     for (int p = 0; p < PROFILE_N; p++) {
         const char *profile = metric_profile_name((enum metric_profile)p);
-        if (!(row->profiles & (1u << p)))
+        if (!metric_is_of(metric, (enum metric_profile)p))
             continue;
         json_object_set_new(formula, profile, json_string(row->formula[p]));
-        json_object_set_new(source, profile, json_string(profile_source(p)));
+        json_object_set_new(source, profile, json_string(definition_source(row, p)));
+        if (row->label[p] && row->label[p][0])
+            json_object_set_new(label, profile, json_string(row->label[p]));
     }
-    return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o}", "name", row->name, "unit", row->unit,
-                     "sense", row->sense, "undefined", row->undefined, "formula", formula, "source",
-                     source);
+    return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o}", "name", row->name, "unit",
+                     row->unit, "sense", row->sense, "undefined", row->undefined, "formula",
+                     formula, "label", label, "source", source, "aliases", aliases_json(metric));
 }
 
-static void print_metric(const struct metric_row *row)
+/* One line for each formula: profiles that share it, and their own names of the metric, together.
+ */
+static void print_formulas(enum metric metric)
 {
+    const struct metric_row *row = metric_row(metric);
+    bool is_told[PROFILE_N] = {false};
+    for (int p = 0; p < PROFILE_N; p++) {
+        if (is_told[p] || !row->formula[p])
+            continue;
+        for (int q = p; q < PROFILE_N; q++) {
+            if (!row->formula[q] || strcmp(row->formula[p], row->formula[q]) != 0)
+                continue;
+            is_told[q] = true;
+            printf("%s%s", q == p ? "    " : ", ", metric_profile_name((enum metric_profile)q));
+            if (row->label[q] && row->label[q][0])
+                printf(" (%s)", row->label[q]);
+        }
+        printf(": %s\n", row->formula[p]);
+    }
+}
+
+static void print_sources(const struct metric_row *row)
+{
+    const char *between = row->source;
+    printf("    source: %s", row->source);
+    for (int p = 0; p < PROFILE_N; p++) {
+        bool is_theirs = p == PROFILE_NATIVE ? !row->source[0] : row->label[p] && row->label[p][0];
+        if (!row->formula[p] || !is_theirs)
+            continue;
+        printf("%s%s", *between ? "; " : "", metric_profile_source((enum metric_profile)p));
+        between = ";";
+    }
+    putchar('\n');
+}
+
+static void print_metric(enum metric metric)
+{
+    const struct metric_row *row = metric_row(metric);
+    const struct metric_alias *alias;
     const char *sense = row->sense > 0   ? ", more is better"
                         : row->sense < 0 ? ", less is better"
                                          : "";
     printf("%s  [%s%s]\n", row->name, row->unit, sense);
-    for (int p = 0; p < PROFILE_N; p++)
-        if (row->profiles & (1u << p))
-            printf("    %s: %s\n", metric_profile_name((enum metric_profile)p), row->formula[p]);
+    print_formulas(metric);
+    for (unsigned i = 0; (alias = metric_alias(i)); i++)
+        if (alias->metric == metric)
+            printf("    also: %s%s\n", alias->name, alias->divisor == 1 ? "" : ", a fraction");
     printf("    undefined when: %s\n", row->undefined);
+    print_sources(row);
+}
+
+/* What the formulas are written in. */
+static void print_legend(void)
+{
+    fputs("E   equity at the close of each of n bars; E0 the initial capital\n"
+          "D   daily equity, the last E of each UTC day: D[0] to D[k]\n"
+          "m   close of the first symbol; m's: its returns; w the last bar of warm-up\n"
+          "r   returns; native and quantstats: of days, k of them, N = 252 a year; vectorbt: of "
+          "bars,\n"
+          "    the first from E0, N = 365 days / bar spacing (the median of the last 100)\n"
+          "rf  risk-free rate, a year\n"
+          "T   closed trades; W the share of them that gains; gains and losses are of pnl\n"
+          "p5  5th percentile, linear between neighbours; likewise p1, p95, p99\n"
+          "What would be infinite is undefined. periods_per_year replaces N.\n\n",
+          stdout);
 }
 
 static int catalog_metrics(const struct cli_args *args, struct err *err)
 {
     json_t *list = args->json ? json_array() : NULL;
+    if (!list)
+        print_legend();
     for (int m = 0; m < METRIC_N; m++) {
         if (list)
-            json_array_append_new(list, metric_json(metric_row((enum metric)m)));
+            json_array_append_new(list, metric_json((enum metric)m));
         else
-            print_metric(metric_row((enum metric)m));
+            print_metric((enum metric)m);
     }
     return list ? cli_print_json(list, err) : cli_finish_stdout(err);
 }

@@ -35,6 +35,9 @@ struct cli_args {
     uint64_t combination;
     bool combination_given;
     const char *csv, *protocol;
+    const char *actions, *dividends;
+    uint64_t combinations, cuts, seed;
+    bool combinations_given, cuts_given, seed_given;
 };
 
 typedef int (*cli_run_fn)(const struct cli_args *args, struct err *err);
@@ -62,6 +65,7 @@ int cmd_data_list(const struct cli_args *args, struct err *err);
 int cmd_data_info(const struct cli_args *args, struct err *err);
 int cmd_data_export(const struct cli_args *args, struct err *err);
 int cmd_plan(const struct cli_args *args, struct err *err);
+int cmd_check(const struct cli_args *args, struct err *err);
 int cmd_run(const struct cli_args *args, struct err *err);
 int cmd_runs(const struct cli_args *args, struct err *err);
 int cmd_show(const struct cli_args *args, struct err *err);

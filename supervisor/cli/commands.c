@@ -6,14 +6,17 @@ const struct cli_command cli_commands[] = {
     {"import", "FILE", 1, 1, "bring bars from a CSV file into the store",
      "admf import spx.csv --symbol SPX\n"
      "admf import minutes.csv.gz --symbol BTC --lenient\n"
-     "zcat old.csv.gz | admf import - --symbol OLD --tz America/New_York",
+     "zcat old.csv.gz | admf import - --symbol OLD --tz America/New_York\n"
+     "admf import raw.csv --symbol AAPL --actions actions.csv --dividends cash",
      "FILE is plain, .gz or .zst, or - for standard input. Its header names the columns: timestamp "
      "(or\n"
      "time, date, datetime), open, high, low, close and volume, in any order. Every other numeric "
      "column\n"
      "becomes a series under its header's name. A symbol that is imported again moves to the new "
      "bars;\n"
-     "older runs still find theirs.",
+     "older runs still find theirs. --actions applies splits, and dividends by adjusting or as "
+     "cash: see\n"
+     "docs/DATA.md.",
      cmd_import},
     {"data list", "", 0, 0, "list the symbols of the store",
      "admf data list\nadmf data list --json", NULL, cmd_data_list},
@@ -34,6 +37,22 @@ const struct cli_command cli_commands[] = {
      "small. The time is an\n"
      "estimate: of bars, combinations and, in lockstep, of the steps of each wave.",
      cmd_plan},
+    {"check", "CONFIG", 1, 1, "look-ahead test: does the future change the past?",
+     "admf check sweep.yaml\n"
+     "admf check sweep.yaml --combinations 100 --cuts 30 --seed 7\n"
+     "admf check plugin.yaml --json",
+     "Computes combinations over the whole range, and again at each cut: without the bars from "
+     "there on, and\n"
+     "with other prices there. All before the cut must be the same bits: series, positions, cash, "
+     "equity,\n"
+     "trades; with other prices also what fills at the open of the cut. Prints the first bar that "
+     "differs, and\n"
+     "a verdict as its last line. Takes all combinations where they are few, else a sample by "
+     "--seed; cuts\n"
+     "are spread, near fills, and anywhere. Positions stay open at the end. Nothing is stored. "
+     "Imported columns\n"
+     "are taken as they are. Exit code 1: something differs, or a combination failed.",
+     cmd_check},
     {"run", "CONFIG", 1, 1, "run every combination and print the leaderboard",
      "admf run sweep.yaml\n"
      "admf run sweep.yaml --workers 8 --set execution.commission=0.002\n"

@@ -88,6 +88,28 @@ json_t *cli_json_time(int64_t ns)
     return ns ? json_string(time_format_iso(ns, text)) : json_null();
 }
 
+json_t *cli_json_parameters(const struct config *config, uint64_t combination)
+{
+    const char *columns[CONFIG_DIMS_MAX * 4];
+    uint32_t n = grid_columns(config, columns);
+    json_t *json = json_object();
+    for (uint32_t i = 0; i < n; i++) {
+        const char *symbol = NULL;
+        double value = grid_value(config, combination, columns[i], &symbol);
+        if (symbol)
+            json_object_set_new(json, columns[i], json_string(symbol));
+        else if (!isnan(value))
+            json_object_set_new(json, columns[i], cli_json_number(value));
+    }
+    return json;
+}
+
+void cli_print_notes(const struct config *config)
+{
+    if (config->notes.n_bytes > 0)
+        fwrite(config->notes.data, 1, config->notes.n_bytes, stderr);
+}
+
 int cli_store_open(const struct cli_args *args, enum store_mode mode, struct store **ret_store,
                    struct err *err)
 {

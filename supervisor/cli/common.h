@@ -17,10 +17,14 @@ json_t *cli_json_count(uint64_t n);
 json_t *cli_json_text(const char *text);       /* bytes that are not UTF-8 are escaped */
 json_t *cli_json_hash(const uint64_t hash[2]); /* 32 hex digits */
 json_t *cli_json_time(int64_t ns);             /* ISO 8601; null for 0 */
+/* The swept values of a combination by name; undefined ones are left out. */
+json_t *cli_json_parameters(const struct config *config, uint64_t combination);
 
 /* The store of --store, opened. */
 int cli_store_open(const struct cli_args *args, enum store_mode mode, struct store **ret_store,
                    struct err *err) ADMF_MUST_CHECK;
+/* Keys of the configuration that have no effect, on stderr. */
+void cli_print_notes(const struct config *config);
 /* What the worker program offers. */
 int cli_describe(struct describe **ret_describe, struct err *err) ADMF_MUST_CHECK;
 

@@ -7,8 +7,20 @@
 #include "proto/units.h"
 #include "supervisor/cli/common.h"
 #include "supervisor/cli/rows.h"
+#include "supervisor/import/actions.h"
 
 /* ---- list ----------------------------------------------------------------------------------- */
+
+static json_t *actions_json(const struct symbol_actions *actions)
+{
+    char source[1024];
+    if (actions->source[0] == '\0')
+        return json_null();
+    return json_pack(
+        "{s:s,s:o,s:o,s:s}", "source", err_printable(actions->source, source, sizeof source),
+        "splits", cli_json_count(actions->splits_n), "dividends",
+        cli_json_count(actions->dividends_n), "dividends_as", dividends_name(actions->dividends));
+}
 
 static json_t *symbol_json(const struct symbol_info *info)
 {
@@ -16,10 +28,11 @@ static json_t *symbol_json(const struct symbol_info *info)
     time_format_iso(info->first_ns, first);
     time_format_iso(info->last_ns, last);
     err_printable(info->source, source, sizeof source);
-    return json_pack("{s:s,s:o,s:s,s:s,s:o,s:o,s:s,s:o}", "symbol", info->name, "rows",
+    return json_pack("{s:s,s:o,s:s,s:s,s:o,s:o,s:s,s:o,s:o}", "symbol", info->name, "rows",
                      cli_json_count(info->rows_n), "first", first, "last", last, "data_hash",
                      cli_json_hash(info->data_hash), "extra_n", cli_json_count(info->extra_n),
-                     "source", source, "imported", cli_json_time(info->imported_ns));
+                     "source", source, "imported", cli_json_time(info->imported_ns), "actions",
+                     actions_json(&info->actions));
 }
 
 static int list_json(void *ctx, const struct symbol_info *info)
@@ -98,6 +111,18 @@ static int info_json(const struct bars *bars, const struct symbol_info *info, st
     return cli_print_json(json, err);
 }
 
+static void print_actions(const struct symbol_actions *actions)
+{
+    char source[1024];
+    if (actions->source[0] == '\0')
+        return;
+    printf("actions    %" PRIu32 " split%s adjusted, %" PRIu32 " dividend%s %s, from %s\n",
+           actions->splits_n, cli_s(actions->splits_n), actions->dividends_n,
+           cli_s(actions->dividends_n),
+           actions->dividends == DIVIDENDS_CASH ? "as cash" : "adjusted",
+           err_printable(actions->source, source, sizeof source));
+}
+
 static int info_text(const struct bars *bars, const struct symbol_info *info, struct err *err)
 {
     char when[40], source[1024];
@@ -109,6 +134,7 @@ static int info_text(const struct bars *bars, const struct symbol_info *info, st
     for (uint32_t i = 0; i < bars->extra_n; i++)
         printf(" %s", bars->extra_names[i]);
     printf("\nsource     %s\n", err_printable(info->source, source, sizeof source));
+    print_actions(&info->actions);
     printf("imported   %s\n", cli_time_text(info->imported_ns, when));
     printf("data_hash  %016" PRIx64 "%016" PRIx64 "\n", info->data_hash[0], info->data_hash[1]);
     return cli_finish_stdout(err);

@@ -30,6 +30,8 @@ struct export
     /* combinations */
     const char *swept[CONFIG_DIMS_MAX * 4];
     uint32_t swept_n;
+    const struct metric_alias *aliases[METRIC_ALIASES_MAX];
+    unsigned aliases_n;
     bool has_strategy; /* a column for the name of each one's strategy */
     uint64_t next;     /* number that no row was looked for yet */
     /* trades */
@@ -71,14 +73,28 @@ static int fixed_columns(struct export *e, const char *const *names, uint32_t n,
 
 static bool is_of_profile(const struct export *e, unsigned metric)
 {
-    return metric_row(metric)->profiles >> e->run.config->profile & 1;
+    return metric_is_of(metric, (enum metric_profile)e->run.config->profile);
+}
+
+/* Names that the profile's engine has for some metrics; what is swept goes before a name. */
+static void note_aliases(struct export *e)
+{
+    const struct metric_alias *alias;
+    for (unsigned i = 0; (alias = metric_alias(i)); i++) {
+        bool is_taken = alias->profile != e->run.config->profile;
+        for (uint32_t k = 0; k < e->swept_n; k++)
+            is_taken |= strcmp(e->swept[k], alias->name) == 0;
+        if (!is_taken)
+            e->aliases[e->aliases_n++] = alias;
+    }
 }
 
 static int combinations_columns(struct export *e, struct err *err)
 {
     e->swept_n = grid_columns(e->run.config, e->swept);
     e->has_strategy = e->run.config->strategies_n > 1;
-    int rc = columns_room(e, 3 + e->swept_n + METRIC_N, err);
+    note_aliases(e);
+    int rc = columns_room(e, 3 + e->swept_n + METRIC_N + e->aliases_n, err);
     if (rc != 0)
         return rc;
     e->columns[e->columns_n++] = "combination";
@@ -88,16 +104,22 @@ static int combinations_columns(struct export *e, struct err *err)
     for (unsigned m = 0; m < METRIC_N; m++)
         if (is_of_profile(e, m))
             e->columns[e->columns_n++] = metric_row(m)->name;
+    for (unsigned i = 0; i < e->aliases_n; i++)
+        e->columns[e->columns_n++] = e->aliases[i]->name;
     if (e->has_strategy)
         e->columns[e->columns_n++] = "strategy";
     return 0;
+}
+
+static double metric_of(const struct result *result, unsigned metric)
+{
+    return result && result->status == STATUS_OK ? result->metrics[metric] : NAN;
 }
 
 /* result is NULL where the combination was not run. */
 static int combination_row(struct export *e, uint64_t n, const struct result *result)
 {
     uint32_t at = 0;
-    bool has_metrics = result && result->status == STATUS_OK;
     e->cells[at++] = cell_count(n);
     e->cells[at++] = cell_text(status_name(result ? result->status : STATUS_NOT_RUN));
     for (uint32_t i = 0; i < e->swept_n; i++) {
@@ -107,7 +129,10 @@ static int combination_row(struct export *e, uint64_t n, const struct result *re
     }
     for (unsigned m = 0; m < METRIC_N; m++)
         if (is_of_profile(e, m))
-            e->cells[at++] = cell_number(has_metrics ? result->metrics[m] : NAN);
+            e->cells[at++] = cell_number(metric_of(result, m));
+    for (unsigned i = 0; i < e->aliases_n; i++)
+        e->cells[at++] =
+            cell_number(metric_of(result, e->aliases[i]->metric) / e->aliases[i]->divisor);
     if (e->has_strategy)
         e->cells[at++] = cell_text(grid_strategy(e->run.config, n)->spec.name);
     return rows_add(&e->rows, e->cells, e->err);
@@ -205,6 +230,8 @@ static int trade_row(struct export *e, const struct run_detail *d, const struct 
         cell_number(t->commission),
         cell_text(fill_rule_name(t->entry_rule)),
         is_open ? cell_null() : cell_text(fill_rule_name(t->exit_rule)),
+        cell_number(t->mae),
+        cell_number(t->mfe),
     };
     return rows_add(&e->rows, row, err);
 }
@@ -252,10 +279,10 @@ static int all_trades(struct export *e, struct err *err)
 
 static int export_trades(struct export *e, struct err *err)
 {
-    static const char *const names[] = {"combination", "symbol",     "direction",  "size",
-                                        "entry_bar",   "exit_bar",   "entry_time", "exit_time",
-                                        "entry_price", "exit_price", "pnl",        "return",
-                                        "commission",  "entry_rule", "exit_rule"};
+    static const char *const names[] = {
+        "combination", "symbol",     "direction",   "size",       "entry_bar", "exit_bar",
+        "entry_time",  "exit_time",  "entry_price", "exit_price", "pnl",       "return",
+        "commission",  "entry_rule", "exit_rule",   "mae",        "mfe"};
     struct rows_table table = {"trades", sizeof names / sizeof *names, names};
     const struct run_detail *d = NULL;
     int rc = begin_details(e, err);

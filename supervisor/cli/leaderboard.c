@@ -13,19 +13,10 @@
 
 #define COLUMNS_MAX (CONFIG_DIMS_MAX * 4)
 
-static const struct {
-    const char *alias, *name;
-} metric_aliases[] = {{"sharpe_ratio", "sharpe"},
-                      {"sortino_ratio", "sortino"},
-                      {"calmar_ratio", "calmar"},
-                      {"kelly_criterion", "kelly"}};
-
 int leaderboard_metric(const char *name)
 {
-    for (size_t i = 0; i < sizeof metric_aliases / sizeof *metric_aliases; i++)
-        if (strcmp(name, metric_aliases[i].alias) == 0)
-            name = metric_aliases[i].name;
-    return metric_find(name);
+    const struct metric_alias *alias = metric_alias_find(name);
+    return alias ? (int)alias->metric : metric_find(name);
 }
 
 /* ---- where ---------------------------------------------------------------------------------- */
@@ -36,6 +27,7 @@ struct filter {
     size_t n;
     const char *names[EXPR_NAMES_MAX];
     int metric[EXPR_NAMES_MAX]; /* -1: swept */
+    double divisor[EXPR_NAMES_MAX];
     double values[EXPR_NAMES_MAX];
 };
 
@@ -77,6 +69,8 @@ static int resolve_names(struct filter *f, const struct config *config, struct e
         f->metric[i] = is_swept(config, names[i]) ? -1 : leaderboard_metric(names[i]);
         if (f->metric[i] < 0 && !is_swept(config, names[i]))
             return unknown_name(config, names[i], err);
+        const struct metric_alias *alias = metric_alias_find(names[i]);
+        f->divisor[i] = alias ? alias->divisor : 1;
     }
     return 0;
 }
@@ -105,7 +99,7 @@ static int filter_passes(struct filter *f, const struct config *config, const st
     double value = 1.0;
     for (size_t i = 0; i < f->n; i++)
         f->values[i] = f->metric[i] >= 0
-                           ? result->metrics[f->metric[i]]
+                           ? result->metrics[f->metric[i]] / f->divisor[i]
                            : grid_value(config, result->combination, f->names[i], &symbol);
     struct expr_env env = {.n = f->n, .names = f->names, .values = f->values};
     if (f->expr) {
@@ -288,37 +282,40 @@ void leaderboard_fini(struct leaderboard *board)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static bool has_open_trades(const struct leaderboard *b)
+static bool some_entry_counts(const struct leaderboard *b, enum metric metric)
 {
     for (size_t i = 0; i < b->n; i++)
-        if (b->entries[i].metrics[METRIC_OPEN_TRADES] > 0)
+        if (b->entries[i].metrics[metric] > 0)
             return true;
     return false;
 }
 
-/* The metrics of the table: what ranks, the objective, the main ones; each once. Trades that are
- * open at the end explain a return without trades. */
+static void show_metric(enum metric metric, enum metric *out, unsigned *n)
+{
+    for (unsigned k = 0; k < *n; k++)
+        if (out[k] == metric)
+            return;
+    out[(*n)++] = metric;
+}
+
+/* The metrics of the table: what ranks, the objective, the main ones; then what explains a result
+ * that surprises, where some combination has it. Each once. */
 static unsigned shown_metrics(const struct leaderboard *b, const struct config *config,
                               enum metric out[static METRIC_N])
 {
-    const enum metric wanted[] = {b->metric,
-                                  (enum metric)config->objective,
-                                  METRIC_RETURN_PCT,
-                                  METRIC_SHARPE,
-                                  METRIC_MAX_DRAWDOWN_PCT,
-                                  METRIC_TRADES,
-                                  METRIC_OPEN_TRADES,
-                                  METRIC_WIN_RATE_PCT};
+    const enum metric always[] = {b->metric,     (enum metric)config->objective, METRIC_RETURN_PCT,
+                                  METRIC_SHARPE, METRIC_MAX_DRAWDOWN_PCT,        METRIC_TRADES};
+    static const enum metric counted[] = {METRIC_RISK_VETOES, METRIC_RISK_RESIZES,
+                                          METRIC_ENTRIES_DROPPED, METRIC_BANKRUPT};
     unsigned n = 0;
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        bool is_new = true;
-        if (wanted[i] == METRIC_OPEN_TRADES)
-            is_new = has_open_trades(b);
-        for (unsigned k = 0; k < n; k++)
-            is_new &= out[k] != wanted[i];
-        if (is_new)
-            out[n++] = wanted[i];
-    }
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        show_metric(always[i], out, &n);
+    if (some_entry_counts(b, METRIC_OPEN_TRADES))
+        show_metric(METRIC_OPEN_TRADES, out, &n);
+    show_metric(METRIC_WIN_RATE_PCT, out, &n);
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
+        if (some_entry_counts(b, counted[i]))
+            show_metric(counted[i], out, &n);
     return n;
 }
 
@@ -326,7 +323,9 @@ static void add_metric(struct cli_table *t, unsigned column, enum metric metric,
 {
     char text[64];
     const char *unit = metric_row(metric)->unit;
-    int digits = strcmp(unit, "count") == 0 ? 0 : strcmp(unit, "ratio") == 0 ? 4 : 2;
+    bool is_whole = strcmp(unit, "count") == 0 || strcmp(unit, "0 or 1") == 0;
+    bool is_fine = strcmp(unit, "ratio") == 0 || strcmp(unit, "probability") == 0;
+    int digits = is_whole ? 0 : is_fine ? 4 : 2;
     snprintf(text, sizeof text, "%.*f", digits, v);
     cli_table_add(t, column, isnan(v) ? "-" : text, true);
 }
@@ -447,10 +446,25 @@ void leaderboard_explain(FILE *out, const struct leaderboard *board,
                 invalid_n == 1 ? "is" : "are", (unsigned long long)board->invalid_first, why);
 }
 
+static json_t *metrics_json(const double *values, const struct config *config)
+{
+    json_t *metrics = json_object();
+    const struct metric_alias *alias;
+    for (int m = 0; m < METRIC_N; m++)
+        if (metric_is_of((enum metric)m, (enum metric_profile)config->profile))
+            json_object_set_new(metrics, metric_row((enum metric)m)->name,
+                                cli_json_number(values[m]));
+    for (unsigned i = 0; (alias = metric_alias(i)); i++)
+        if (alias->profile == config->profile)
+            json_object_set_new(metrics, alias->name,
+                                cli_json_number(values[alias->metric] / alias->divisor));
+    return metrics;
+}
+
 static json_t *entry_json(const struct leaderboard_entry *e, const struct config *config,
                           const struct heads *h)
 {
-    json_t *parameters = json_object(), *metrics = json_object();
+    json_t *parameters = json_object();
     const struct config_strategy *s = grid_strategy(config, e->combination);
     for (unsigned i = 0; i < h->swept_n; i++) {
         const char *symbol = NULL;
@@ -459,12 +473,9 @@ static json_t *entry_json(const struct leaderboard_entry *e, const struct config
             json_object_set_new(parameters, h->swept[i],
                                 symbol ? json_string(symbol) : cli_json_number(v));
     }
-    for (int m = 0; m < METRIC_N; m++)
-        if (metric_row((enum metric)m)->profiles & (1u << config->profile))
-            json_object_set_new(metrics, metric_row((enum metric)m)->name,
-                                cli_json_number(e->metrics[m]));
     return json_pack("{s:o, s:s, s:o, s:o}", "combination", cli_json_count(e->combination),
-                     "strategy", s->spec.name, "parameters", parameters, "metrics", metrics);
+                     "strategy", s->spec.name, "parameters", parameters, "metrics",
+                     metrics_json(e->metrics, config));
 }
 
 json_t *leaderboard_json(const struct leaderboard *board, const struct config *config)

@@ -9,6 +9,7 @@
 
 #include "proto/units.h"
 #include "supervisor/cli/common.h"
+#include "supervisor/config/schema.h"
 #include "supervisor/plan/range.h"
 #include "supervisor/pool/pace.h"
 
@@ -124,15 +125,61 @@ static void print_symbols(const struct job *job)
     puts(job->range.symbols_n > SHOWN_MAX ? ", …" : "");
 }
 
-static void print_value(const char *key, const json_t *value)
+/* A value as it is written in a configuration; what is null there is none. */
+static const char *plain_text(const json_t *value, char text[static F64_BYTES])
+{
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_number(value))
+        return f64_format_short(json_number_value(value), text);
+    return json_is_boolean(value) ? (json_is_true(value) ? "true" : "false") : "none";
+}
+
+/* Keys that are shown though they have their native default. */
+static bool is_always_shown(const char *key)
+{
+    static const char *const keys[] = {"commission", "slippage", "fill", "max_position_size",
+                                       "opposite_signal"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+static bool is_default(const char *key, const char *text)
+{
+    const struct schema_row *row = schema_find("execution", key);
+    row = row ? row : schema_find("risk", key);
+    return row && row->dflt && strcmp(row->dflt, text) == 0;
+}
+
+/* The parts of a cost that are charged. */
+static void print_parts(json_t *parts)
 {
     char text[F64_BYTES];
-    if (json_is_string(value))
-        printf(" %s %s", key, json_string_value(value));
-    else if (json_is_number(value))
-        printf(" %s %s", key, f64_format_short(json_number_value(value), text));
+    const char *before = " {";
+    for (void *at = json_object_iter(parts); at; at = json_object_iter_next(parts, at)) {
+        const json_t *part = json_object_iter_value(at);
+        if (json_number_value(part) == 0.0)
+            continue;
+        printf("%s%s: %s", before, json_object_iter_key(at), plain_text(part, text));
+        before = ", ";
+    }
+    putchar('}');
+}
+
+static void print_value(const char *key, json_t *value)
+{
+    char buffer[F64_BYTES];
+    const char *text = plain_text(value, buffer);
+    if (!json_is_object(value) && !is_always_shown(key) && is_default(key, text))
+        return;
+    printf(" %s", key);
+    if (json_is_object(value))
+        print_parts(value);
     else /* a risk container's commission that is not configured */
-        printf(" %s %s", key, strcmp(key, "commission") == 0 ? "as execution" : "none");
+        printf(" %s",
+               json_is_null(value) && strcmp(key, "commission") == 0 ? "as execution" : text);
 }
 
 static void print_container(const json_t *entry)
@@ -262,6 +309,8 @@ int cmd_plan(const struct cli_args *args, struct err *err)
     if (rc == 0)
         rc = config_load(args->positional[0], args->sets, args->sets_n, job->describe, &job->config,
                          err);
+    if (rc == 0)
+        cli_print_notes(job->config);
     if (rc == 0 && args->resolved)
         rc = print_resolved(job->config, err);
     else if (rc == 0 && (rc = make_plan(job, err)) == 0)

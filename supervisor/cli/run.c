@@ -172,22 +172,6 @@ static void print_end(struct job *job)
 
 /* ---- data ----------------------------------------------------------------------------------- */
 
-static json_t *parameters_json(const struct config *config, uint64_t combination)
-{
-    const char *columns[CONFIG_DIMS_MAX * 4];
-    uint32_t n = grid_columns(config, columns);
-    json_t *json = json_object();
-    for (uint32_t i = 0; i < n; i++) {
-        const char *symbol = NULL;
-        double value = grid_value(config, combination, columns[i], &symbol);
-        if (symbol)
-            json_object_set_new(json, columns[i], json_string(symbol));
-        else if (!isnan(value))
-            json_object_set_new(json, columns[i], cli_json_number(value));
-    }
-    return json;
-}
-
 static json_t *best_json(const struct job *job)
 {
     const struct run_summary *s = &job->summary;
@@ -199,7 +183,7 @@ static json_t *best_json(const struct job *job)
                      strategy ? strategy->spec.name : "", "objective",
                      metric_row((enum metric)job->config->objective)->name, "value",
                      cli_json_number(s->best.objective), "parameters",
-                     parameters_json(job->config, s->best.combination));
+                     cli_json_parameters(job->config, s->best.combination));
 }
 
 static int print_json(const struct job *job, struct err *err)
@@ -322,6 +306,8 @@ int cmd_run(const struct cli_args *args, struct err *err)
     if (r == 0)
         r = config_load(args->positional[0], args->sets, args->sets_n, job.describe, &job.config,
                         err);
+    if (r == 0 && !args->quiet)
+        cli_print_notes(job.config);
     if (r == 0)
         r = cli_store_open(args, STORE_WRITE, &job.store, err);
     char before[RUN_ID_BYTES] = "";

@@ -29,6 +29,8 @@ enum run_mode { RUN_FREE, RUN_LOCKSTEP };
 /* Where a dimension was written; also the order of a strategy's dimensions. */
 enum dim_origin { DIM_FROM_GRIDS, DIM_FROM_SYMBOLS, DIM_FROM_EXITS, DIM_FROM_PARAMETERS };
 
+struct schema_row; /* config/schema.h */
+
 /* A swept value: a list as written, or an inclusive arithmetic range, held as such. */
 struct dim {
     char name[SPEC_NAME_BYTES]; /* as the user wrote it: the column of exports */
@@ -40,23 +42,12 @@ struct dim {
     bool is_shared;    /* values belong to one of config.shared */
     uint8_t origin;    /* enum dim_origin */
     bool is_symbol;
-    uint32_t target;    /* where it goes: enum dim_target */
-    uint32_t param_idx; /* DIM_PARAM: which of the strategy's */
+    uint32_t target;              /* where it goes: enum dim_target */
+    uint32_t param_idx;           /* DIM_PARAM: which of the strategy's */
+    const struct schema_row *row; /* DIM_FIELD: the key whose value it is */
 };
 
-enum dim_target {
-    DIM_PARAM,
-    DIM_STOP_LOSS,
-    DIM_TAKE_PROFIT,
-    DIM_INITIAL_CAPITAL,
-    DIM_LEVERAGE,
-    DIM_SIZING_VALUE,
-    DIM_LOT,
-    DIM_COMMISSION,
-    DIM_SLIPPAGE,
-    DIM_MAX_POSITION_SIZE,
-    DIM_SYMBOL,
-};
+enum dim_target { DIM_PARAM, DIM_SYMBOL, DIM_FIELD };
 
 /* Where a value was written, for errors that show later: "file:line:column", or the --set; "" where
  * it was not. */
@@ -75,11 +66,18 @@ struct config_top {
 /* Value i of a dim, i < n. */
 double dim_value(const struct dim *dim, uint64_t i);
 
+/* A key that needs bars with volumes. */
+struct config_volume {
+    const char *path; /* NULL: none does */
+    struct config_place at;
+};
+
 /* One entry of strategies[], with the fixed part of its combinations. */
 struct config_strategy {
     struct strategy_spec spec;
-    struct combo base;              /* every value that is not swept */
-    struct config_place rule_at[4]; /* of `rules`: long_entry, long_exit, short_entry, short_exit */
+    struct combo base;                             /* every value that is not swept */
+    struct config_place rule_at[DESCRIBE_RULES_N]; /* of `rules`: as in struct describe_component */
+    struct config_volume volume;                   /* over all that is swept */
     uint32_t dims_n;
     struct dim dims[CONFIG_DIMS_MAX];
     char where[SPEC_RULE_BYTES];   /* condition over dims' and parameters' names; "" for none */
@@ -108,6 +106,9 @@ struct config {
     char conventions[32];
     uint32_t symbols_n;
     struct config_symbol symbols[SPEC_SYMBOLS_MAX];
+    char actions[4096];     /* file of splits and dividends for those of csv; "" for none */
+    uint32_t actions_given; /* as csv_given */
+    uint8_t dividends;      /* enum dividends */
     struct config_bound from, to;
     uint32_t warm_up;
     bool each_symbol;
@@ -117,6 +118,7 @@ struct config {
     uint32_t shared_n; /* swept for all strategies: parameter_grids, then exits, as written */
     struct dim *shared;
     uint64_t combinations_n; /* numbers in use: 0 .. combinations_n - 1, excluded ones among them */
+    struct buf notes; /* a line for each key without effect that was written; empty for none */
     /* optimization */
     uint32_t objective;  /* enum metric */
     int direction;       /* +1 maximise, -1 minimise */
@@ -166,7 +168,7 @@ const struct config_strategy *grid_strategy(const struct config *config, uint64_
  * exports. */
 uint32_t grid_columns(const struct config *config,
                       const char *ret_names[static CONFIG_DIMS_MAX * 4]);
-/* Value of a column in combination n; NaN where its strategy does not have it. *ret_symbol is set
- * for a column of symbols, else NULL. */
+/* Value of a column in combination n; NaN where its strategy does not have it, and where it is
+ * `none`. *ret_symbol is set for a column of symbols, else NULL. */
 double grid_value(const struct config *config, uint64_t n, const char *column,
                   const char **ret_symbol);

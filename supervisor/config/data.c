@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The section `data`: which bars, from where, over which range. */
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/units.h"
 #include "supervisor/config/loader.h"
+#include "supervisor/import/actions.h"
 
 static struct config_symbol *find_symbol(struct config *c, const char *name)
 {
@@ -77,6 +77,44 @@ static int add_csv(struct loader *l, const struct node *v)
     return 0;
 }
 
+int read_actions(struct loader *l, const struct schema_row *row, const struct node *v)
+{
+    struct config *c = l->config;
+    char given[sizeof(c->actions)];
+    if (v->kind == NODE_SCALAR && v->is_plain && !strcmp(v->text, "none")) {
+        c->actions[0] = '\0';
+        return 0;
+    }
+    int rc = value_text(v, row->path, given, sizeof(given), l->err);
+    if (rc < 0)
+        return rc;
+    size_t dir_n = given[0] == '/' ? 0 : strlen(l->dir);
+    if (dir_n + v->n_bytes >= sizeof(c->actions))
+        return node_error(v, l->err, "%s: the path is longer than %zu bytes", row->path,
+                          sizeof(c->actions) - 1);
+    memcpy(c->actions, l->dir, dir_n);
+    memcpy(c->actions + dir_n, given, v->n_bytes + 1);
+    c->actions_given = (uint32_t)dir_n;
+    return 0;
+}
+
+/* Actions are applied where files are imported; bars of the store have had theirs. */
+static int check_actions(struct loader *l, const struct node *data)
+{
+    const struct config *c = l->config;
+    if (!c->actions[0] && c->dividends == DIVIDENDS_CASH)
+        return node_error(node_get(data, "dividends"), l->err,
+                          "data.dividends: what becomes of the dividends of data.actions, which is "
+                          "missing; name a file there");
+    for (uint32_t i = 0; c->actions[0] && i < c->symbols_n; i++)
+        if (!c->symbols[i].csv[0])
+            return node_error(node_get(data, "actions"), l->err,
+                              "data.actions: applies to files of data.csv, and %s is of the store; "
+                              "import it with --actions, or name its file in data.csv",
+                              c->symbols[i].name);
+    return 0;
+}
+
 static bool is_whole_text(const struct node *v)
 {
     return v->is_plain && v->n_bytes > 0 && strspn(v->text, "0123456789") == v->n_bytes;
@@ -138,5 +176,6 @@ int data_finish(struct loader *l, const struct node *root)
         return node_error(data, l->err,
                           "data: neither `symbols` nor `csv`; add for example "
                           "`symbols: [SPX]` or `csv: {SPX: spx.csv}`");
-    return check_range(l, data);
+    rc = check_actions(l, data);
+    return rc < 0 ? rc : check_range(l, data);
 }

@@ -301,7 +301,9 @@ static void take_params(struct parsing *p, const json_t *object, struct describe
 
 static void take_component(struct parsing *p, const json_t *v, struct describe_component *out)
 {
-    static const char *const keys[] = {"long_entry", "long_exit", "short_entry", "short_exit"};
+    static const char *const keys[DESCRIBE_RULES_N] = {"long_entry",  "long_exit",  "short_entry",
+                                                       "short_exit",  "long_limit", "long_stop",
+                                                       "short_limit", "short_stop"};
     const json_t *rules = json_object_get(v, "rules");
     take_name(p, v, "name", out->name, sizeof(out->name));
     take_name(p, v, "kind", out->kind, sizeof(out->kind));
@@ -311,8 +313,9 @@ static void take_component(struct parsing *p, const json_t *v, struct describe_c
     out->capabilities_n = take_names(p, v, "capabilities", out->capabilities, 8);
     take_params(p, v, out);
     take_text(p, v, "accepts", out->accepts, sizeof(out->accepts));
-    for (size_t i = 0; i < 4; i++)
-        take_text(p, rules, keys[i], out->rules[i], sizeof(out->rules[i]));
+    for (size_t i = 0; i < DESCRIBE_RULES_N; i++)
+        if (i < 4 || json_object_get(rules, keys[i])) /* prices of entries may be left out */
+            take_text(p, rules, keys[i], out->rules[i], sizeof(out->rules[i]));
 }
 
 /* ---- the whole answer ----------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
 #include "proto/err.h"
 #include "proto/spec.h"
 
+#define DESCRIBE_RULES_N 8
+
 struct describe_param {
     char name[SPEC_NAME_BYTES];
     char alias[SPEC_NAME_BYTES]; /* a short name that is understood too; "" for none */
@@ -16,8 +18,7 @@ struct describe_param {
     char what[256];
 };
 
-/* One component. Strategies alone have rules; `accepts` is a condition on parameters ("" for none).
- */
+/* One component. Strategies alone have rules; `accepts`: a condition on parameters, "" for none. */
 struct describe_component {
     char name[SPEC_NAME_BYTES];
     char kind[32]; /* "strategy", "risk", "execution", "portfolio", "monitor" */
@@ -29,8 +30,9 @@ struct describe_component {
     struct describe_param params[SPEC_PARAMS_MAX];
     uint32_t params_n;
     char accepts[SPEC_RULE_BYTES];
-    char rules[4]
-              [SPEC_RULE_BYTES]; /* long_entry, long_exit, short_entry, short_exit; "" for none */
+    /* long_entry, long_exit, short_entry, short_exit; long_limit, long_stop, short_limit,
+     * short_stop; "" for none */
+    char rules[DESCRIBE_RULES_N][SPEC_RULE_BYTES];
 };
 
 struct describe {

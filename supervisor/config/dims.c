@@ -14,25 +14,24 @@
 static int settle_sizing(struct loader *l, const struct node *key, double first_value)
 {
     struct portfolio_cfg *p = &l->top->combo.portfolio;
-    int kind = !strcmp(key->text, "units")             ? SIZING_UNITS
-               : !strcmp(key->text, "percent_of_cash") ? SIZING_PERCENT_OF_CASH
-                                                       : SIZING_PERCENT_OF_EQUITY;
+    int kind = choice_value(choices_sizing, key->text);
     if (l->sizing && p->sizing != kind)
-        return node_error(key, l->err, "%s is swept, but portfolio.sizing says %s; take one out",
-                          key->text, node_show(l->sizing->first->key).text);
+        return node_error(key, l->err,
+                          "%s is swept, but portfolio.sizing says \"%s\"; take one out", key->text,
+                          choice_name(choices_sizing, p->sizing));
     p->sizing = (uint8_t)kind;
     p->sizing_value = first_value;
     return 0;
 }
 
-static int check_unswept(struct loader *l, const struct node *key, enum dim_target target)
+static int check_unswept(struct loader *l, const struct node *key, const struct schema_row *row)
 {
     for (uint32_t i = 0; i < l->config->shared_n; i++)
-        if (l->config->shared[i].target == target)
+        if (field_is_same(l->config->shared[i].row, row))
             return node_error(key, l->err, "%s sets what %s sweeps already; keep one", key->text,
                               l->config->shared[i].name);
     for (uint32_t i = 0; i < l->exit_dims_n; i++)
-        if (l->exit_dims[i].target == target)
+        if (field_is_same(l->exit_dims[i].row, row))
             return node_error(key, l->err, "%s is swept under exits (line %u) as well; keep one",
                               key->text, l->exit_nodes[i]->line);
     return 0;
@@ -41,17 +40,18 @@ static int check_unswept(struct loader *l, const struct node *key, enum dim_targ
 static int read_grid(struct loader *l, const struct node *v)
 {
     static const struct number_rule any = {.minimum = -INFINITY, .maximum = INFINITY};
-    const struct sweep_target *target = sweep_target_find(v->key->text);
-    struct dim d = {.origin = DIM_FROM_GRIDS, .target = target ? target->target : DIM_PARAM};
+    const struct schema_row *row = sweep_find(v->key->text);
+    const struct number_rule rule = row ? schema_rule(row) : any;
+    struct dim d = {.origin = DIM_FROM_GRIDS, .target = row ? DIM_FIELD : DIM_PARAM, .row = row};
     int rc = value_text(v->key, "optimization.parameter_grids", d.name, sizeof(d.name), l->err);
     if (rc == 0 && !sweep_is(v))
         rc = node_error(v, l->err, "%s: %s; a list or {from: , to: , step: } is expected", d.name,
                         node_show(v).text);
-    if (rc == 0 && target)
-        rc = check_unswept(l, v->key, target->target);
+    if (rc == 0 && row)
+        rc = check_unswept(l, v->key, row);
     if (rc == 0)
-        rc = sweep_read(v, d.name, target ? &schema_at(target->path)->rule : &any, &d, l->err);
-    if (rc == 0 && d.target == DIM_SIZING_VALUE)
+        rc = sweep_read(v, d.name, &rule, &d, l->err);
+    if (rc == 0 && row && choice_value(choices_sizing, row->sweep) >= 0)
         rc = settle_sizing(l, v->key, dim_value(&d, 0));
     if (rc < 0)
         dim_fini(&d);
@@ -70,7 +70,7 @@ int grids_read(struct loader *l)
     if (grids && grids->children_n > CONFIG_DIMS_MAX)
         return node_error(grids, l->err, "optimization.parameter_grids: %u names; at most %d",
                           grids->children_n, CONFIG_DIMS_MAX);
-    l->config->shared = calloc(CONFIG_DIMS_MAX + 2, sizeof(*l->config->shared));
+    l->config->shared = calloc(CONFIG_DIMS_MAX + EXIT_DIMS_MAX, sizeof(*l->config->shared));
     if (!l->config->shared)
         return err_set(l->err, ERR_SYSTEM, "no memory for the configuration");
     int rc = 0;
@@ -79,8 +79,7 @@ int grids_read(struct loader *l)
     for (uint32_t i = 0; i < l->exit_dims_n && rc == 0; i++) {
         l->config->shared[l->config->shared_n++] = l->exit_dims[i];
         l->exit_dims[i].is_shared = true;
-        double first = dim_value(&l->exit_dims[i], 0);
-        *target_field(&l->top->combo, l->exit_dims[i].target) = first;
+        field_set(&l->top->combo, l->exit_dims[i].row, dim_value(&l->exit_dims[i], 0));
     }
     return rc;
 }
@@ -88,9 +87,11 @@ int grids_read(struct loader *l)
 static const char *suggest_grid(struct loader *l, const char *name)
 {
     const char *names[512];
+    const struct schema_row *row;
     size_t n = 0;
-    for (size_t i = 0; i < sweep_targets_n; i++)
-        names[n++] = sweep_targets[i].name;
+    for (size_t i = 0; (row = schema_row_at(i)); i++)
+        if (row->sweep)
+            names[n++] = row->sweep;
     for (uint32_t s = 0; s < l->config->strategies_n; s++) {
         const struct strategy_spec *spec = &l->config->strategies[s].spec;
         for (uint32_t p = 0; p < spec->params_n && n < 512; p++)
@@ -99,21 +100,29 @@ static const char *suggest_grid(struct loader *l, const char *name)
     return err_suggest(name, names, n);
 }
 
+static int unused_grid(struct loader *l, const struct node *v)
+{
+    const char *close = suggest_grid(l, v->key->text);
+    const struct schema_row *row;
+    struct buf known = {0};
+    for (size_t i = 0; (row = schema_row_at(i)); i++)
+        if (row->sweep)
+            buf_printf(&known, "%s%s", known.n_bytes ? ", " : "", row->sweep);
+    int rc = node_error(v->key, l->err,
+                        "optimization.parameter_grids: no strategy has a parameter %s; %s%s%s"
+                        "also known: %s",
+                        node_show(v->key).text, close ? "did you mean \"" : "", close ? close : "",
+                        close ? "\"? " : "", known.data ? known.data : "");
+    buf_fini(&known);
+    return rc;
+}
+
 int grids_check_used(struct loader *l, const bool *grid_used)
 {
     const struct node *v = l->grids ? l->grids->first : NULL;
-    for (uint32_t i = 0; v; i++, v = v->next) {
-        if (grid_used[i])
-            continue;
-        const char *close = suggest_grid(l, v->key->text);
-        return node_error(v->key, l->err,
-                          "optimization.parameter_grids: no strategy has a parameter %s; %s%s%s"
-                          "also known: initial_capital, leverage, lot, percent_of_equity, "
-                          "percent_of_cash, units, commission, slippage, max_position_size, "
-                          "stop_loss, take_profit",
-                          node_show(v->key).text, close ? "did you mean \"" : "",
-                          close ? close : "", close ? "\"? " : "");
-    }
+    for (uint32_t i = 0; v; i++, v = v->next)
+        if (!grid_used[i])
+            return unused_grid(l, v);
     return 0;
 }
 
@@ -132,8 +141,7 @@ static int add_dim(struct reading *r, const struct dim *d, const struct node *at
     return 0;
 }
 
-/* A name that is a parameter of this strategy, or becomes one since its rules use it; -1: neither.
- */
+/* A parameter of this strategy, or one that a name becomes since its rules use it; -1: neither. */
 static int grid_param(struct reading *r, const char *name)
 {
     struct strategy_spec *spec = &r->s->spec;

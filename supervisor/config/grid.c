@@ -13,8 +13,8 @@
 
 /* A name of the condition: a parameter, or another swept field. */
 struct where_name {
-    int32_t param_idx; /* -1: target */
-    enum dim_target target;
+    int32_t param_idx;            /* -1: row */
+    const struct schema_row *row; /* else NULL */
 };
 
 struct grid_where {
@@ -31,13 +31,13 @@ void grid_where_destroy(struct grid_where *where)
     free(where);
 }
 
-static int where_eval(const struct grid_where *w, struct combo *combo, bool *ret_keeps,
+static int where_eval(const struct grid_where *w, const struct combo *combo, bool *ret_keeps,
                       struct err *err)
 {
     double values[EXPR_NAMES_MAX], result = 0;
     for (size_t i = 0; i < w->n; i++)
-        values[i] = w->at[i].param_idx >= 0 ? combo->params[w->at[i].param_idx]
-                                            : *target_field(combo, w->at[i].target);
+        values[i] = w->at[i].row ? field_shown(w->at[i].row, field_get(combo, w->at[i].row))
+                                 : combo->params[w->at[i].param_idx];
     const struct expr_env env = {.n = w->n, .names = w->names, .values = values};
     int rc = expr_eval_scalar(w->expr, &env, &result, err);
     *ret_keeps = rc == 0 && result != 0;
@@ -63,7 +63,7 @@ static bool resolve_name(const struct where_scope *scope, const char *name,
     }
     for (uint32_t i = 0; i < s->dims_n; i++) {
         if (!s->dims[i].is_symbol && !strcmp(s->dims[i].name, name)) {
-            *ret_at = (struct where_name){.param_idx = -1, .target = s->dims[i].target};
+            *ret_at = (struct where_name){.param_idx = -1, .row = s->dims[i].row};
             return true;
         }
     }
@@ -115,7 +115,7 @@ static int bind_where(struct loader *l, struct config_strategy *s, struct grid_w
     return 0;
 }
 
-int grid_where_make(struct loader *l, struct config_strategy *s, const struct node *at)
+static int where_make(struct loader *l, struct config_strategy *s, const struct node *at)
 {
     struct grid_where *w = calloc(1, sizeof(*w));
     if (!w)
@@ -133,7 +133,7 @@ static void apply_digit(const struct dim *d, uint64_t digit, struct combo *combo
     else if (d->target == DIM_SYMBOL)
         combo->symbol_idx = (uint32_t)dim_value(d, digit);
     else
-        *target_field(combo, (enum dim_target)d->target) = dim_value(d, digit);
+        field_set(combo, d->row, dim_value(d, digit));
 }
 
 bool grid_combo(const struct config *config, uint64_t n, struct combo *ret_combo)
@@ -177,7 +177,7 @@ static bool names_dim(const struct grid_where *w, const struct dim *d)
     for (size_t i = 0; i < w->n; i++) {
         bool is_param = w->at[i].param_idx >= 0;
         if (d->target == DIM_PARAM ? is_param && d->param_idx == (uint32_t)w->at[i].param_idx
-                                   : !is_param && d->target == w->at[i].target)
+                                   : field_is_same(d->row, w->at[i].row))
             return true;
     }
     return false;
@@ -284,7 +284,7 @@ static int read_where(struct loader *l, struct config_strategy *s, const struct 
         return 0;
     int rc = value_text(v, "where", s->where, sizeof(s->where), l->err);
     if (rc == 0)
-        rc = grid_where_make(l, s, v);
+        rc = where_make(l, s, v);
     return rc == 0 ? count_where(l, s, v) : rc;
 }
 
@@ -350,7 +350,7 @@ double grid_value(const struct config *config, uint64_t n, const char *column,
         double value = dim_value(&s->dims[d], digit);
         if (s->dims[d].is_symbol)
             *ret_symbol = config->symbols[(uint32_t)value].name;
-        return value;
+        return s->dims[d].row ? field_shown(s->dims[d].row, value) : value;
     }
     return NAN;
 }

@@ -7,117 +7,54 @@
 
 #include "supervisor/config/loader.h"
 
-/* ---- defaults ------------------------------------------------------------------------------- */
-
-static void defaults_native(struct config *c)
-{
-    c->top.combo = (struct combo){
-        .symbol_idx = COMBO_ALL_SYMBOLS,
-        .execution = {.fill = FILL_NEXT_OPEN,
-                      .same_bar = SAME_BAR_PESSIMISTIC,
-                      .at_end = AT_END_MARK},
-        .risk = {.opposite_signal = OPPOSITE_REVERSE,
-                 .same_signal = SAME_SIGNAL_IGNORE,
-                 .max_position_size = INFINITY,
-                 .commission_frac = NAN},
-        .exits = {.base = EXIT_BASE_FILL_PRICE,
-                  .live_from = LIVE_FROM_FILL_BAR,
-                  .stop_loss = NAN,
-                  .take_profit = NAN},
-        .portfolio = {.direction = DIRECTION_BOTH,
-                      .sizing = SIZING_PERCENT_OF_EQUITY,
-                      .sizing_value = 1,
-                      .initial_capital = 100000,
-                      .leverage = 1,
-                      .lot = 1},
-    };
-    c->top.first_signal = FIRST_SIGNAL_FIRST_BAR;
-    c->profile = PROFILE_NATIVE;
-    c->periods_per_year = NAN;
-    c->objective = METRIC_SHARPE;
-    c->seed = 1;
-    c->barrier_timeout_ns = INT64_C(30) * 1000000000;
-    c->retries = 1;
-}
-
-/* All cash but a rounding's worth, whole units, stops from the signal's close. */
-static void defaults_backtesting_py(struct config *c)
-{
-    struct combo *combo = &c->top.combo;
-    combo->exits.base = EXIT_BASE_SIGNAL_CLOSE;
-    combo->portfolio.sizing = SIZING_PERCENT_OF_CASH;
-    combo->portfolio.sizing_value = 1 - 0x1p-52;
-    combo->portfolio.initial_capital = 10000;
-    c->top.first_signal = FIRST_SIGNAL_AFTER_WARM_UP;
-    c->profile = PROFILE_BACKTESTING_PY;
-}
-
-void defaults_set(struct loader *l, int conventions)
-{
-    defaults_native(l->config);
-    if (conventions == 1)
-        defaults_backtesting_py(l->config);
-    snprintf(l->config->conventions, sizeof(l->config->conventions), "%s",
-             choice_name(choices_conventions, conventions));
-}
-
-/* Read before every other key (see load_tree); the walk over the sections only passes it again. */
-int read_conventions(struct loader *l, const struct schema_row *row, const struct node *v)
-{
-    int conventions = 0;
-    return value_choice(l, v, row, &conventions);
-}
-
 /* ---- keys with readers of their own --------------------------------------------------------- */
 
+/* A number is `percent` alone; a map names what is charged, and nothing else is. */
 int read_cost(struct loader *l, const struct schema_row *row, const struct node *v)
 {
-    if (v->kind != NODE_MAP)
-        return schema_read_number(l, row, v);
-    const double zero = 0;
-    memcpy((char *)l->top + row->offset, &zero, sizeof(zero));
-    return schema_read_map(l, row->path, v);
+    memset((char *)l->top + row->offset, 0, row->width);
+    if (v->kind == NODE_MAP)
+        return schema_read_map(l, row->path, v);
+    struct schema_row percent = *schema_find(row->path, "percent");
+    percent.path = row->path;
+    return schema_read_number(l, &percent, v);
 }
 
-int read_exit(struct loader *l, const struct schema_row *row, const struct node *v)
+static int sizing_error(struct loader *l, const struct schema_row *row, const struct node *v)
 {
-    if (!sweep_is(v))
-        return schema_read_number(l, row, v);
-    struct dim *d = &l->exit_dims[l->exit_dims_n];
-    const struct sweep_target *target = sweep_target_find(row->sweep);
-    int rc = sweep_read(v, row->path, &row->rule, d, l->err);
-    if (rc < 0)
-        return rc;
-    snprintf(d->name, sizeof(d->name), "%s", row->sweep);
-    d->target = target->target;
-    d->origin = DIM_FROM_EXITS;
-    l->exit_nodes[l->exit_dims_n++] = v;
-    return 0;
+    const char *found = v->kind != NODE_MAP  ? ""
+                        : v->children_n == 0 ? " without keys"
+                        : v->children_n == 1 ? " without a sizing"
+                                             : " with several keys";
+    return node_error(v, l->err,
+                      "%s: %s%s; a map with exactly one of percent_of_equity, percent_of_cash, "
+                      "units, cash, risk_frac, target_volatility and target_percent is expected, "
+                      "as in {percent_of_equity: 1.0}; `lookback` may stand beside "
+                      "target_volatility",
+                      row->path, node_show(v).text, found);
 }
 
 int read_sizing(struct loader *l, const struct schema_row *row, const struct node *v)
 {
-    if (v->kind != NODE_MAP || v->children_n != 1) {
-        int rc = v->kind == NODE_MAP ? schema_check_keys(l, row->path, v) : 0;
-        if (rc < 0)
-            return rc;
-        return node_error(v, l->err,
-                          "%s: %s%s; a map with exactly one of percent_of_equity, percent_of_cash "
-                          "and units is expected, as in {percent_of_equity: 1.0}",
-                          row->path, node_show(v).text,
-                          v->kind != NODE_MAP  ? ""
-                          : v->children_n == 0 ? " without keys"
-                                               : " with several keys");
-    }
-    int rc = schema_read_map(l, row->path, v);
+    const struct node *lookback = node_get(v, "lookback");
+    int kind = -1;
+    int rc = v->kind == NODE_MAP ? schema_check_keys(l, row->path, v) : 0;
     if (rc < 0)
         return rc;
-    const char *key = v->first->key->text;
-    l->top->combo.portfolio.sizing = !strcmp(key, "units")             ? SIZING_UNITS
-                                     : !strcmp(key, "percent_of_cash") ? SIZING_PERCENT_OF_CASH
-                                                                       : SIZING_PERCENT_OF_EQUITY;
+    if (v->kind != NODE_MAP || v->children_n != (lookback ? 2 : 1))
+        return sizing_error(l, row, v);
+    for (const struct node *k = v->first; k; k = k->next)
+        if (k != lookback)
+            kind = choice_value(choices_sizing, k->key->text);
+    if (kind < 0)
+        return sizing_error(l, row, v);
+    if (lookback && kind != SIZING_TARGET_VOLATILITY)
+        return node_error(lookback->key, l->err,
+                          "%s.lookback goes with target_volatility alone; take it out", row->path);
+    rc = schema_read_map(l, row->path, v);
+    l->top->combo.portfolio.sizing = (uint8_t)kind;
     l->sizing = v;
-    return 0;
+    return rc;
 }
 
 int read_objective(struct loader *l, const struct schema_row *row, const struct node *v)
@@ -127,7 +64,8 @@ int read_objective(struct loader *l, const struct schema_row *row, const struct 
     int rc = value_text(v, row->path, name, sizeof(name), l->err);
     if (rc < 0)
         return rc;
-    int found = metric_find(name);
+    const struct metric_alias *alias = metric_alias_find(name);
+    int found = alias ? (int)alias->metric : metric_find(name);
     if (found >= 0) {
         l->config->objective = (uint32_t)found;
         l->objective = v;
@@ -155,9 +93,10 @@ static int finish_metrics(struct loader *l)
     const struct metric_row *metric = metric_row((enum metric)c->objective);
     if (c->direction == 0)
         c->direction = metric->sense < 0 ? -1 : 1;
-    if (isnan(c->periods_per_year) && c->profile == PROFILE_NATIVE)
+    bool has_days = c->profile == PROFILE_NATIVE || c->profile == PROFILE_QUANTSTATS;
+    if (isnan(c->periods_per_year) && has_days)
         c->periods_per_year = 252;
-    if (l->objective && !(metric->profiles & 1u << c->profile))
+    if (l->objective && !metric_is_of((enum metric)c->objective, (enum metric_profile)c->profile))
         return node_error(l->objective, l->err,
                           "optimization.objective: %s is not part of metrics.profile %s; name "
                           "another metric",
@@ -169,13 +108,15 @@ static int load_tree(struct loader *l)
 {
     const struct node *root = l->tree.root;
     const struct node *conventions = node_get(root, "conventions");
-    int which = 0;
+    int which = CONVENTIONS_NATIVE;
     int rc = 0;
     if (conventions)
         rc = value_choice(l, conventions, schema_at("conventions"), &which);
     if (rc < 0)
         return rc;
-    defaults_set(l, which);
+    rc = defaults_set(l, (enum conventions)which);
+    if (rc < 0)
+        return rc;
     l->strategies = node_get(root, "strategies");
     l->grids = node_get(node_get(root, "optimization"), "parameter_grids");
     rc = schema_read_map(l, "", root);
@@ -187,6 +128,8 @@ static int load_tree(struct loader *l)
         rc = grids_read(l);
     if (rc == 0)
         rc = strategies_read(l, root);
+    if (rc == 0)
+        rc = notes_make(l, root);
     return rc == 0 ? grid_prepare(l) : rc;
 }
 
@@ -284,6 +227,7 @@ void config_destroy(struct config *config)
     for (uint32_t i = 0; i < config->shared_n; i++)
         dim_fini(&config->shared[i]);
     free(config->shared);
+    buf_fini(&config->notes);
     free(config->strategies);
     free(config);
 }

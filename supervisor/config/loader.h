@@ -12,6 +12,14 @@
 #define WHERE_WORK_MAX  UINT64_C(400000000)
 #define WHERE_WORK_EACH 20u
 #define COLUMNS_MAX     (CONFIG_DIMS_MAX * 4)
+#define EXIT_DIMS_MAX   8 /* at least the keys of exits that may be swept in place */
+
+/* A key that was written with another value than its default, and whether a strategy heeds it. */
+struct idle_key {
+    const struct node *at; /* NULL: it was not */
+    bool is_heeded;
+};
+#define IDLE_KEYS_MAX 8
 
 struct loader {
     const struct describe *describe; /* may be NULL: rules alone */
@@ -23,8 +31,9 @@ struct loader {
     const struct node *csv, *objective;
     uint64_t where_work_left;
     uint32_t exit_dims_n;
-    struct dim exit_dims[2];
-    const struct node *exit_nodes[2];
+    struct dim exit_dims[EXIT_DIMS_MAX];
+    const struct node *exit_nodes[EXIT_DIMS_MAX];
+    struct idle_key idle[IDLE_KEYS_MAX];
     struct err *err;
 };
 
@@ -65,9 +74,9 @@ void dim_fini(struct dim *dim);
 int read_conventions(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_symbols(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_csv(struct loader *l, const struct schema_row *row, const struct node *v);
+int read_actions(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_bound(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_cost(struct loader *l, const struct schema_row *row, const struct node *v);
-int read_exit(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_sizing(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_objective(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_seed(struct loader *l, const struct schema_row *row, const struct node *v);
@@ -75,17 +84,17 @@ int read_seed(struct loader *l, const struct schema_row *row, const struct node 
 void write_conventions(const struct writing *w, const struct schema_row *row);
 void write_symbols(const struct writing *w, const struct schema_row *row);
 void write_csv(const struct writing *w, const struct schema_row *row);
+void write_actions(const struct writing *w, const struct schema_row *row);
 void write_bound(const struct writing *w, const struct schema_row *row);
 void write_strategies(const struct writing *w, const struct schema_row *row);
-void write_exit(const struct writing *w, const struct schema_row *row);
 void write_objective(const struct writing *w, const struct schema_row *row);
 void write_grids(const struct writing *w, const struct schema_row *row);
-void write_number(const struct writing *w, const struct schema_row *row);
+void write_cost(const struct writing *w, const struct schema_row *row);
 void write_sizing(const struct writing *w, const struct schema_row *row);
 void write_seed(const struct writing *w, const struct schema_row *row);
 
 /* Sets every key that `conventions` sets, and all other defaults. */
-void defaults_set(struct loader *l, int conventions);
+int defaults_set(struct loader *l, enum conventions which) ADMF_MUST_CHECK;
 /* The grids of the file, before strategies: config.shared, names checked later. */
 int grids_read(struct loader *l) ADMF_MUST_CHECK;
 
@@ -93,23 +102,8 @@ int grids_read(struct loader *l) ADMF_MUST_CHECK;
 int data_finish(struct loader *l, const struct node *root) ADMF_MUST_CHECK;
 /* strategies[] and their dimensions. */
 int strategies_read(struct loader *l, const struct node *root) ADMF_MUST_CHECK;
+/* Into config.notes: keys that were written and have no effect, after all else was read. */
+int notes_make(struct loader *l, const struct node *root) ADMF_MUST_CHECK;
 /* Numbers the combinations of all strategies, parses `where` and counts. */
 int grid_prepare(struct loader *l) ADMF_MUST_CHECK;
-int grid_where_make(struct loader *l, struct config_strategy *s,
-                    const struct node *at) ADMF_MUST_CHECK;
 void grid_where_destroy(struct grid_where *where); /* accepts NULL */
-
-/* ---- names of parameter_grids (config/targets.c) -------------------------------------------- */
-
-struct sweep_target {
-    const char *name;
-    enum dim_target target;
-    const char *path; /* schema row that says what it may be */
-};
-extern const struct sweep_target sweep_targets[];
-extern const size_t sweep_targets_n;
-const struct sweep_target *sweep_target_find(const char *name);
-const struct schema_row *
-schema_at(const char *path); /* of a whole path; never NULL for a table's own */
-/* The field of a combination that a target other than DIM_PARAM and DIM_SYMBOL is. */
-double *target_field(struct combo *combo, enum dim_target target);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A configuration's bytes, from a file or standard input, never more than a configuration may have.
- */
+/* A configuration's bytes, from a file or standard input, never more than one may have. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -69,14 +69,13 @@ static void put_text(struct buf *out, const char *text)
     buf_puts(out, "\"");
 }
 
-/* Undefined and unlimited values are written as the rule's word. */
-static void put_number(struct buf *out, double value, const char *word)
+/* The value that a rule has a word for is written as it. */
+static void put_number(struct buf *out, double value, const struct number_rule *rule)
 {
     char text[F64_BYTES];
-    if (!isfinite(value))
-        buf_puts(out, word ? word : "none");
-    else
-        buf_puts(out, f64_format_short(value, text));
+    bool is_word = rule && rule->word &&
+                   (value == rule->word_value || (isnan(value) && isnan(rule->word_value)));
+    buf_puts(out, is_word ? rule->word : f64_format_short(value, text));
 }
 
 static void put_dim(struct buf *out, const struct dim *d)
@@ -93,7 +92,7 @@ static void put_dim(struct buf *out, const struct dim *d)
     }
     for (uint64_t i = 0; i < d->n; i++) {
         buf_puts(out, i ? ", " : "[");
-        put_number(out, d->values[i], NULL);
+        put_number(out, d->values[i], d->row ? &d->row->rule : NULL);
     }
     buf_puts(out, "]");
 }
@@ -167,39 +166,43 @@ static void put_quantity(const struct writing *w, const struct schema_row *row)
         buf_printf(w->out, "%" PRId64, value);
 }
 
-void write_number(const struct writing *w, const struct schema_row *row)
+/* The dimension that stands at the key itself, or NULL. */
+static const struct dim *dim_here(const struct config *c, const struct schema_row *row)
 {
-    double value;
-    memcpy(&value, field_of(w, row), sizeof(value));
-    buf_puts(w->out, " ");
-    put_number(w->out, value, row->rule.word);
-    buf_puts(w->out, "\n");
+    for (uint32_t i = 0; row->is_swept_here && i < c->shared_n; i++)
+        if (c->shared[i].origin == DIM_FROM_EXITS && c->shared[i].row == row)
+            return &c->shared[i];
+    return NULL;
 }
 
-static void write_by_kind(const struct writing *w, const struct schema_row *row)
+static void put_value(const struct writing *w, const struct schema_row *row)
 {
-    if (row->kind == SCHEMA_NUMBER) {
-        write_number(w, row);
-        return;
-    }
-    buf_puts(w->out, " ");
-    if (row->kind == SCHEMA_BOOL)
+    const struct dim *d = dim_here(w->config, row);
+    double value;
+    if (d) {
+        put_dim(w->out, d);
+    } else if (row->kind == SCHEMA_NUMBER) {
+        memcpy(&value, field_of(w, row), sizeof(value));
+        put_number(w->out, value, &row->rule);
+    } else if (row->kind == SCHEMA_BOOL) {
         buf_puts(w->out, whole_of(w, row) ? "true" : "false");
-    else if (row->kind == SCHEMA_CHOICE)
+    } else if (row->kind == SCHEMA_CHOICE) {
         put_choice(w, row);
-    else
+    } else {
         put_quantity(w, row);
-    buf_puts(w->out, "\n");
+    }
 }
 
 static void write_row(const struct writing *w, const struct schema_row *row, const char *indent)
 {
-    const char *dot = strrchr(row->path, '.');
-    buf_printf(w->out, "%s%s:", indent, dot ? dot + 1 : row->path);
-    if (row->write)
+    buf_printf(w->out, "%s%s:", indent, schema_key(row));
+    if (row->write) {
         row->write(w, row);
-    else
-        write_by_kind(w, row);
+        return;
+    }
+    buf_puts(w->out, " ");
+    put_value(w, row);
+    buf_puts(w->out, "\n");
 }
 
 /* ---- rows with writers of their own --------------------------------------------------------- */
@@ -239,6 +242,18 @@ void write_csv(const struct writing *w, const struct schema_row *row)
         buf_puts(w->out, " {}\n");
 }
 
+void write_actions(const struct writing *w, const struct schema_row *row)
+{
+    const struct config *c = w->config;
+    (void)row;
+    buf_puts(w->out, " ");
+    if (*c->actions)
+        put_text(w->out, c->actions + c->actions_given);
+    else
+        buf_puts(w->out, "none");
+    buf_puts(w->out, "\n");
+}
+
 void write_bound(const struct writing *w, const struct schema_row *row)
 {
     struct config_bound bound;
@@ -252,25 +267,19 @@ void write_bound(const struct writing *w, const struct schema_row *row)
         buf_printf(w->out, " %s\n", time_format_iso(bound.value, text));
 }
 
-static const struct dim *exit_dim(const struct config *c, const struct schema_row *row)
+/* The parts of a cost, all of them, on one line. */
+void write_cost(const struct writing *w, const struct schema_row *row)
 {
-    const struct sweep_target *target = row->sweep ? sweep_target_find(row->sweep) : NULL;
-    for (uint32_t i = 0; target && i < c->shared_n; i++)
-        if (c->shared[i].origin == DIM_FROM_EXITS && c->shared[i].target == target->target)
-            return &c->shared[i];
-    return NULL;
-}
-
-void write_exit(const struct writing *w, const struct schema_row *row)
-{
-    const struct dim *d = exit_dim(w->config, row);
-    if (!d) {
-        write_number(w, row);
-        return;
+    const struct schema_row *part;
+    const char *before = " {";
+    for (size_t i = 0; (part = schema_row_at(i)); i++) {
+        if (!schema_is_under(part, row->path))
+            continue;
+        buf_printf(w->out, "%s%s: ", before, schema_key(part));
+        put_value(w, part);
+        before = ", ";
     }
-    buf_puts(w->out, " ");
-    put_dim(w->out, d);
-    buf_puts(w->out, "\n");
+    buf_puts(w->out, "}\n");
 }
 
 void write_objective(const struct writing *w, const struct schema_row *row)
@@ -282,12 +291,11 @@ void write_objective(const struct writing *w, const struct schema_row *row)
 void write_sizing(const struct writing *w, const struct schema_row *row)
 {
     const struct portfolio_cfg *p = &w->top->combo.portfolio;
-    const char *kind = p->sizing == SIZING_UNITS             ? "units"
-                       : p->sizing == SIZING_PERCENT_OF_CASH ? "percent_of_cash"
-                                                             : "percent_of_equity";
     (void)row;
-    buf_printf(w->out, " {%s: ", kind);
+    buf_printf(w->out, " {%s: ", choice_name(choices_sizing, p->sizing));
     put_number(w->out, p->sizing_value, NULL);
+    if (p->sizing == SIZING_TARGET_VOLATILITY)
+        buf_printf(w->out, ", lookback: %" PRIu32, p->sizing_lookback);
     buf_puts(w->out, "}\n");
 }
 
@@ -360,13 +368,10 @@ static void put_overrides(const struct writing *w, const struct config_strategy 
     const struct config_top own = {.combo = s->base, .first_signal = s->spec.first_signal};
     const struct writing mine = {
         .config = w->config, .top = &own, .is_identity = w->is_identity, .out = w->out};
-    size_t section_n = strlen(section);
+    const struct schema_row *row;
     bool is_open = false;
-    for (size_t i = 0; i < schema_table_n; i++) {
-        const struct schema_row *row = &schema_table[i];
-        bool is_in = !strncmp(row->path, section, section_n) && row->path[section_n] == '.' &&
-                     !strchr(row->path + section_n + 1, '.');
-        if (!is_in || row->place != PLACE_TOP ||
+    for (size_t i = 0; (row = schema_row_at(i)); i++) {
+        if (!schema_is_under(row, section) || row->place != PLACE_TOP ||
             !memcmp(field_of(&mine, row), field_of(w, row), row->width))
             continue;
         if (!is_open)
@@ -416,24 +421,17 @@ static bool is_written(const struct writing *w, const struct schema_row *row)
 /* Swept exits come first and in their own order, which numbers the combinations. */
 static void write_swept_exits(const struct writing *w)
 {
-    for (uint32_t i = 0; i < w->config->shared_n; i++) {
-        const struct dim *d = &w->config->shared[i];
-        char path[SPEC_NAME_BYTES + 8];
-        snprintf(path, sizeof(path), "exits.%s", d->name);
-        if (d->origin == DIM_FROM_EXITS)
-            write_row(w, schema_at(path), "  ");
-    }
+    for (uint32_t i = 0; i < w->config->shared_n; i++)
+        if (w->config->shared[i].origin == DIM_FROM_EXITS)
+            write_row(w, w->config->shared[i].row, "  ");
 }
 
 static void write_section(const struct writing *w, const struct schema_row *section)
 {
-    size_t n = strlen(section->path);
+    const struct schema_row *row;
     bool is_exits = !strcmp(section->path, "exits"), is_open = false;
-    for (size_t i = 0; i < schema_table_n; i++) {
-        const struct schema_row *row = &schema_table[i];
-        bool is_in = !strncmp(row->path, section->path, n) && row->path[n] == '.' &&
-                     !strchr(row->path + n + 1, '.');
-        if (!is_in || !is_written(w, row))
+    for (size_t i = 0; (row = schema_row_at(i)); i++) {
+        if (!schema_is_under(row, section->path) || !is_written(w, row))
             continue;
         if (!is_open) {
             buf_printf(w->out, "%s:\n", section->path);
@@ -441,7 +439,7 @@ static void write_section(const struct writing *w, const struct schema_row *sect
             if (is_exits)
                 write_swept_exits(w);
         }
-        if (!is_exits || !exit_dim(w->config, row))
+        if (!dim_here(w->config, row))
             write_row(w, row, "  ");
     }
 }
@@ -450,9 +448,9 @@ static void write_all(const struct config *config, bool is_identity, struct buf 
 {
     const struct writing w = {
         .config = config, .top = &config->top, .is_identity = is_identity, .out = out};
-    for (size_t i = 0; i < schema_table_n; i++) {
-        const struct schema_row *row = &schema_table[i];
-        if (row->kind == SCHEMA_MAP && !strchr(row->path, '.'))
+    const struct schema_row *row;
+    for (size_t i = 0; (row = schema_row_at(i)); i++) {
+        if (row->kind == SCHEMA_MAP && schema_is_under(row, ""))
             write_section(&w, row);
         else if (!strpbrk(row->path, ".[") && is_written(&w, row))
             write_row(&w, row, "");

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* Rules of strategies: parsed when the file is read, so that a slip is named with its line. */
 #include <ctype.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "shm/indicator/indicator.h"
 #include "supervisor/config/strategy.h"
 
-const char *const rule_keys[RULES_N] = {"long_entry", "long_exit", "short_entry", "short_exit"};
+const char *const rule_keys[RULES_N] = {"long_entry", "long_exit", "short_entry", "short_exit",
+                                        "long_limit", "long_stop", "short_limit", "short_stop"};
 
-char *rule_of(struct strategy_spec *spec, unsigned i)
+static const size_t rule_offsets[RULES_N] = {
+    offsetof(struct strategy_spec, long_entry),  offsetof(struct strategy_spec, long_exit),
+    offsetof(struct strategy_spec, short_entry), offsetof(struct strategy_spec, short_exit),
+    offsetof(struct strategy_spec, long_limit),  offsetof(struct strategy_spec, long_stop),
+    offsetof(struct strategy_spec, short_limit), offsetof(struct strategy_spec, short_stop),
+};
+
+const char *rule_of(const struct strategy_spec *spec, unsigned i)
 {
-    char *texts[RULES_N] = {spec->long_entry, spec->long_exit, spec->short_entry, spec->short_exit};
-    return texts[i];
+    return (const char *)spec + rule_offsets[i];
+}
+
+static char *rule_field(struct strategy_spec *spec, unsigned i)
+{
+    return (char *)spec + rule_offsets[i];
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -50,7 +62,7 @@ static const char *meaning_of(const char *name)
         return "an indicator";
     if (metric_find(name) >= 0)
         return "a metric";
-    return sweep_target_find(name) ? "a name of parameter_grids" : NULL;
+    return NULL;
 }
 
 int rules_check_param(const struct reading *r, const struct node *key)
@@ -61,6 +73,8 @@ int rules_check_param(const struct reading *r, const struct node *key)
                           "begin with a digit is expected, of at most %d characters",
                           node_show(key).text, SPEC_NAME_BYTES - 1);
     const char *meaning = meaning_of(key->text);
+    if (!meaning && sweep_find(key->text) && r->l->grids && node_get(r->l->grids, key->text))
+        meaning = "a name of parameter_grids, which sweeps it";
     if (meaning)
         return node_error(key, r->l->err, "%s cannot be a parameter: it is %s; choose another name",
                           node_show(key).text, meaning);
@@ -141,18 +155,36 @@ int rules_error(const struct node *v, const char *what, const struct err *inner,
 static int read_rule(struct reading *r, unsigned i, const struct node *v)
 {
     struct err *err = r->l->err, inner = {0};
-    char *text = rule_of(&r->s->spec, i);
+    char *text = rule_field(&r->s->spec, i);
     int rc = value_text(v, rule_keys[i], text, SPEC_RULE_BYTES, err);
     if (rc < 0)
         return rc;
     node_place(v, r->s->rule_at[i].text, sizeof(r->s->rule_at[i].text));
     if (expr_parse(text, &r->rules[i], &inner) < 0)
         return rules_error(v, rule_keys[i], &inner, err);
-    if (!expr_is_condition(r->rules[i]))
-        return node_error(v, err,
-                          "%s: %s is a number, not a condition; compare it with something, as in "
-                          "close > sma(close, 20)",
-                          rule_keys[i], node_show(v).text);
+    bool wants_condition = i < RULE_CONDITIONS_N;
+    if (expr_is_condition(r->rules[i]) == wants_condition)
+        return 0;
+    return node_error(v, err, "%s: %s is a %s", rule_keys[i], node_show(v).text,
+                      wants_condition
+                          ? "number, not a condition; compare it with something, as in close > "
+                            "sma(close, 20)"
+                          : "condition, not a price; write a number, as in close * 0.99");
+}
+
+/* A price without the entry that is to be made at it. */
+static int check_prices(const struct reading *r)
+{
+    static const int entry_of[RULES_N] = {[RULE_LONG_LIMIT] = RULE_LONG_ENTRY,
+                                          [RULE_LONG_STOP] = RULE_LONG_ENTRY,
+                                          [RULE_SHORT_LIMIT] = RULE_SHORT_ENTRY,
+                                          [RULE_SHORT_STOP] = RULE_SHORT_ENTRY};
+    for (unsigned i = RULE_CONDITIONS_N; i < RULES_N; i++)
+        if (r->rules[i] && !r->rules[entry_of[i]])
+            return node_error(node_get(r->node, rule_keys[i])->key, r->l->err,
+                              "%s is the price of an entry, and there is no %s; add it, or take "
+                              "the price out",
+                              rule_keys[i], rule_keys[entry_of[i]]);
     return 0;
 }
 
@@ -168,7 +200,7 @@ static int read_rules(struct reading *r)
         return node_error(r->node, r->l->err,
                           "a strategy of type rules needs `long_entry` or `short_entry`, as in "
                           "long_entry: crosses_above(close, sma(close, 20))");
-    return 0;
+    return check_prices(r);
 }
 
 int rules_read(struct reading *r)
@@ -181,7 +213,7 @@ int rules_read(struct reading *r)
             return node_error(v->key, r->l->err,
                               "`%s` is for strategies of type rules; %s brings rules of its own",
                               rule_keys[i], r->s->spec.type);
-        memcpy(rule_of(&r->s->spec, i), r->component->rules[i], SPEC_RULE_BYTES);
+        memcpy(rule_field(&r->s->spec, i), r->component->rules[i], SPEC_RULE_BYTES);
     }
     return 0;
 }

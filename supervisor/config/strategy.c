@@ -234,6 +234,10 @@ static int read_parts(struct reading *r, bool *grid_used)
         rc = rules_check_used(r);
     if (rc == 0)
         rc = dims_assemble(r, grid_used);
+    if (rc == 0)
+        rc = strategy_check(r);
+    if (rc == 0)
+        notes_see(r);
     return rc;
 }
 
@@ -255,7 +259,7 @@ static int read_entry(struct loader *l, uint32_t i, const struct node *node, boo
 int strategies_read(struct loader *l, const struct node *root)
 {
     const struct node *list = l->strategies;
-    bool grid_used[CONFIG_DIMS_MAX + 2] = {false};
+    bool grid_used[CONFIG_DIMS_MAX + EXIT_DIMS_MAX] = {false};
     if (!list)
         return node_error(root, l->err,
                           "the key `strategies` is missing; add for example "

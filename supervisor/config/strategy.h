@@ -2,10 +2,25 @@
 /* One entry of strategies[] while it is read: shared by the files that read its parts. */
 #pragma once
 
+#include <assert.h>
+
 #include "shm/expr.h"
 #include "supervisor/config/loader.h"
 
-enum { RULE_LONG_ENTRY, RULE_LONG_EXIT, RULE_SHORT_ENTRY, RULE_SHORT_EXIT, RULES_N };
+/* Conditions, which built-in strategies bring too, and prices beside entries. */
+enum {
+    RULE_LONG_ENTRY,
+    RULE_LONG_EXIT,
+    RULE_SHORT_ENTRY,
+    RULE_SHORT_EXIT,
+    RULE_CONDITIONS_N,
+    RULE_LONG_LIMIT = RULE_CONDITIONS_N,
+    RULE_LONG_STOP,
+    RULE_SHORT_LIMIT,
+    RULE_SHORT_STOP,
+    RULES_N
+};
+static_assert((int)RULES_N == (int)DESCRIBE_RULES_N, "components have the same rules");
 
 struct reading {
     struct loader *l;
@@ -27,7 +42,7 @@ struct number_rule reading_rule(const struct reading *r, uint32_t param_idx);
 /* ---- rules and their names (config/rules.c) ------------------------------------------------- */
 
 /* The text of rule i in a spec, and its key. */
-char *rule_of(struct strategy_spec *spec, unsigned i);
+const char *rule_of(const struct strategy_spec *spec, unsigned i);
 extern const char *const rule_keys[RULES_N];
 /* Reads and parses the rules of `rules`, or takes those of the component. */
 int rules_read(struct reading *r) ADMF_MUST_CHECK;
@@ -48,3 +63,23 @@ int rules_check_param(const struct reading *r, const struct node *key) ADMF_MUST
 int dims_assemble(struct reading *r, bool *grid_used) ADMF_MUST_CHECK;
 /* Refuses a grid that nothing took, with a suggestion. */
 int grids_check_used(struct loader *l, const bool *grid_used) ADMF_MUST_CHECK;
+
+/* ---- what contradicts itself (config/check.c) ----------------------------------------------- */
+
+/* Where a value of the schema was written for this strategy, or NULL. */
+const struct node *reading_written(const struct reading *r, const char *path);
+/* Whether and between which values a field is set; the values of none apart. */
+struct span {
+    double lowest, highest;
+    bool may_be_none;
+};
+struct span reading_span(const struct reading *r, const char *path);
+
+/* Of a strategy that was read, its dimensions included: keys that cannot stand together. Notes
+ * which of them need volumes. */
+int strategy_check(const struct reading *r) ADMF_MUST_CHECK;
+
+/* ---- what has no effect (config/notes.c) ---------------------------------------------------- */
+
+/* Of a strategy that passed strategy_check(). */
+void notes_see(const struct reading *r);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Swept values: a list, or {from, to, step} with both ends in it, held as written. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,64 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-/* What optimization.parameter_grids can sweep besides parameters of strategies. */
+/* What optimization.parameter_grids can sweep besides parameters of strategies: the rows of the
+ * schema that have a name for it, and the fields of a combination that they are. */
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "supervisor/config/loader.h"
 
-const struct sweep_target sweep_targets[] = {
-    {"initial_capital", DIM_INITIAL_CAPITAL, "portfolio.initial_capital"},
-    {"leverage", DIM_LEVERAGE, "portfolio.leverage"},
-    {"lot", DIM_LOT, "portfolio.lot"},
-    {"percent_of_equity", DIM_SIZING_VALUE, "portfolio.sizing.percent_of_equity"},
-    {"percent_of_cash", DIM_SIZING_VALUE, "portfolio.sizing.percent_of_cash"},
-    {"units", DIM_SIZING_VALUE, "portfolio.sizing.units"},
-    {"commission", DIM_COMMISSION, "execution.commission"},
-    {"slippage", DIM_SLIPPAGE, "execution.slippage"},
-    {"max_position_size", DIM_MAX_POSITION_SIZE, "risk.max_position_size"},
-    {"stop_loss", DIM_STOP_LOSS, "exits.stop_loss"},
-    {"take_profit", DIM_TAKE_PROFIT, "exits.take_profit"},
-};
-const size_t sweep_targets_n = sizeof(sweep_targets) / sizeof(sweep_targets[0]);
-
-const struct sweep_target *sweep_target_find(const char *name)
+const struct schema_row *sweep_find(const char *name)
 {
-    for (size_t i = 0; i < sweep_targets_n; i++)
-        if (!strcmp(sweep_targets[i].name, name))
-            return &sweep_targets[i];
+    const struct schema_row *row;
+    for (size_t i = 0; (row = schema_row_at(i)); i++)
+        if (row->sweep && !strcmp(row->sweep, name))
+            return row;
     return NULL;
 }
 
-const struct schema_row *schema_at(const char *path)
+/* A combination is the first member of struct config_top, which offsets count from. */
+static_assert(offsetof(struct config_top, combo) == 0, "offsets of rows are those of a combo too");
+
+void field_set(struct combo *combo, const struct schema_row *row, double value)
 {
-    for (size_t i = 0; i < schema_table_n; i++)
-        if (!strcmp(schema_table[i].path, path))
-            return &schema_table[i];
-    return NULL;
+    char *field = (char *)combo + row->offset;
+    uint32_t whole = (uint32_t)value;
+    if (row->kind == SCHEMA_WHOLE)
+        memcpy(field, &whole, sizeof(whole));
+    else
+        memcpy(field, &value, sizeof(value));
 }
 
-double *target_field(struct combo *combo, enum dim_target target)
+double field_get(const struct combo *combo, const struct schema_row *row)
 {
-    switch (target) {
-    case DIM_STOP_LOSS:
-        return &combo->exits.stop_loss;
-    case DIM_TAKE_PROFIT:
-        return &combo->exits.take_profit;
-    case DIM_INITIAL_CAPITAL:
-        return &combo->portfolio.initial_capital;
-    case DIM_LEVERAGE:
-        return &combo->portfolio.leverage;
-    case DIM_SIZING_VALUE:
-        return &combo->portfolio.sizing_value;
-    case DIM_LOT:
-        return &combo->portfolio.lot;
-    case DIM_COMMISSION:
-        return &combo->execution.commission_frac;
-    case DIM_SLIPPAGE:
-        return &combo->execution.slippage_frac;
-    case DIM_MAX_POSITION_SIZE:
-        return &combo->risk.max_position_size;
-    case DIM_PARAM:
-    case DIM_SYMBOL:
-        break;
+    const char *field = (const char *)combo + row->offset;
+    uint32_t whole;
+    double value;
+    if (row->kind == SCHEMA_WHOLE) {
+        memcpy(&whole, field, sizeof(whole));
+        return whole;
     }
-    return NULL;
+    memcpy(&value, field, sizeof(value));
+    return value;
+}
+
+double field_shown(const struct schema_row *row, double value)
+{
+    return row->rule.word && value == row->rule.word_value ? NAN : value;
+}
+
+bool field_is_same(const struct schema_row *a, const struct schema_row *b)
+{
+    return a && b && a->place == b->place && a->offset == b->offset;
 }

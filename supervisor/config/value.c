@@ -38,8 +38,6 @@ int rule_check(const struct node *v, const char *what, const struct number_rule 
                struct err *err)
 {
     char number[F64_BYTES], range[128];
-    if (rule->word && (isnan(value) || isinf(value)))
-        return 0;
     bool is_low = value < rule->minimum || (rule->is_above && value == rule->minimum);
     bool is_high = value > rule->maximum || (rule->is_below && value == rule->maximum);
     if (is_low || is_high)
@@ -51,10 +49,12 @@ int rule_check(const struct node *v, const char *what, const struct number_rule 
     return 0;
 }
 
-/* Why a text is no number, and what to write instead. */
+/* Why a text that looks like a number is none, and what to write instead. */
 static const char *number_hint(const char *text)
 {
     size_t n = strlen(text);
+    if (!strpbrk(text, "0123456789"))
+        return "";
     if (n && text[n - 1] == '%')
         return "; write a fraction: 0.01 for 1 %";
     if (strchr(text, ','))

@@ -143,8 +143,7 @@ static int source_error(const struct yaml_source *s, struct place at, struct err
     return node_error(&n, err, "%s", text);
 }
 
-/* Bytes of the UTF-8 sequence at `p`, 0 where it is none (overlong, surrogate, cut off, too large).
- */
+/* Bytes of the UTF-8 sequence at `p`; 0: none (overlong, surrogate, cut off, too large). */
 static size_t utf8_step(const unsigned char *p, size_t left)
 {
     if (p[0] < 0x80)

@@ -11,8 +11,10 @@
 #include "proto/units.h"
 #include "shm/indicator/indicator.h"
 
+#define ALIASES_MAX 8
+
 /* Accepted names, the preferred first. */
-static const char *const aliases[ROLES_KNOWN][8] = {
+static const char *const aliases[ROLES_KNOWN][ALIASES_MAX] = {
     [ROLE_TIME] = {"timestamp", "time", "date", "datetime", "ts", "open_time"},
     [ROLE_OPEN] = {"open", "o"},
     [ROLE_HIGH] = {"high", "h"},
@@ -113,14 +115,13 @@ static bool field_is(const struct csv_field *f, const char *name)
     return f->n_bytes == strlen(name) && strncasecmp(f->at, name, f->n_bytes) == 0;
 }
 
-/* Where role's best name stands; -1: nowhere; -2: twice, then at *ret_again. */
-static int find_role(const struct csv_field *fields, int fields_n, enum csv_role role,
-                     int *ret_again)
+int csv_field_find(const struct csv_field *fields, int fields_n, const char *const *names,
+                   unsigned names_n, int *ret_again)
 {
-    for (unsigned a = 0; a < 8 && aliases[role][a]; a++) {
+    for (unsigned a = 0; a < names_n && names[a]; a++) {
         int found = -1;
         for (int i = 0; i < fields_n; i++) {
-            if (!field_is(&fields[i], aliases[role][a]))
+            if (!field_is(&fields[i], names[a]))
                 continue;
             *ret_again = i;
             if (found >= 0)
@@ -225,7 +226,7 @@ int csv_columns_read(const struct csv_field *fields, int fields_n, const char *w
         c->role[i] = ROLE_EXTRA;
     for (unsigned role = 0; role < ROLES_KNOWN; role++) {
         int again = 0;
-        c->of_role[role] = find_role(fields, fields_n, role, &again);
+        c->of_role[role] = csv_field_find(fields, fields_n, aliases[role], ALIASES_MAX, &again);
         if (c->of_role[role] == -2)
             return twice(&fields[again], where, aliases[role][0], err);
         if (c->of_role[role] == -1 && role != ROLE_VOLUME)
@@ -257,4 +258,14 @@ void csv_columns_decide(struct csv_columns *c, const struct csv_field *row,
         c->extra_idx[i] = c->extra_n;
         c->extra_names[c->extra_n++] = c->name[i];
     }
+}
+
+bool csv_compact_date(const struct csv_field *f, int64_t *ret_ns)
+{
+    char text[11];
+    bool has_offset;
+    if (f->n_bytes != 8 || (f->at[0] != '1' && f->at[0] != '2'))
+        return false;
+    snprintf(text, sizeof text, "%.4s-%.2s-%.2s", f->at, f->at + 4, f->at + 6);
+    return time_parse_iso(text, 10, ret_ns, &has_offset) == 0;
 }

@@ -57,4 +57,10 @@ void csv_columns_decide(struct csv_columns *columns, const struct csv_field *row
                         struct csv_report *report);
 /* An empty field or "nan": undefined, in columns that are no prices. */
 bool csv_field_is_undefined(const struct csv_field *field);
+/* Where the first of these names stands that any field has, in any case; NULL ends them early. -1:
+ * nowhere; -2: twice, then at *ret_again. */
+int csv_field_find(const struct csv_field *fields, int fields_n, const char *const *names,
+                   unsigned names_n, int *ret_again);
+/* 20240131: the beginning of that day, as if UTC. */
+bool csv_compact_date(const struct csv_field *field, int64_t *ret_ns);
 void csv_note(struct csv_report *report, const char *fmt, ...) ADMF_PRINTF(2, 3);

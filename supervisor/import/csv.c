@@ -15,36 +15,20 @@
 
 #include "proto/units.h"
 #include "supervisor/import/columns.h"
-#include "supervisor/import/source.h"
+#include "supervisor/import/lines.h"
 #include "supervisor/import/zone.h"
 #include "supervisor/store/store.h"
 
-#define BUFFER_BYTES   (1u << 20)
-#define LINE_BYTES_MAX (64u << 10)
-#define ROWS_START     4096u
-
-/* Positive results inside this file. */
-enum { CSV_E_END = 1, CSV_E_SKIP = 2 };
+#define ROWS_START 4096u
+#define CSV_E_SKIP 2 /* inside this file: the row is bad, and counted */
 
 enum time_kind { TIME_UNKNOWN, TIME_ISO, TIME_EPOCH };
-
-struct line {
-    const char *at;
-    size_t n_bytes;
-    bool is_long; /* over LINE_BYTES_MAX: the rest is dropped */
-};
 
 struct reading {
     const struct csv_options *options;
     struct csv_report *report;
-    struct source *source;
+    struct lines lines;
     struct zone zone;
-    char path[256]; /* printable */
-    /* lines */
-    char *buffer;
-    size_t start, end;
-    bool is_eof;
-    uint64_t line_n;
     /* columns */
     char separator;
     struct csv_columns columns;
@@ -69,138 +53,36 @@ const char *csv_fault_name(enum csv_fault fault)
     return fault < CSV_FAULT_N ? names[fault] : "?";
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
-
-static int refill(struct reading *r, struct err *err)
-{
-    size_t n = 0;
-    memmove(r->buffer, r->buffer + r->start, r->end - r->start);
-    r->end -= r->start;
-    r->start = 0;
-    int rc = source_read(r->source, r->buffer + r->end, BUFFER_BYTES - r->end, &n, err);
-    if (rc == 0) {
-        r->end += n;
-        r->is_eof = n == 0;
-    }
-    return rc;
-}
-
-static void line_take(struct reading *r, size_t n_bytes, bool has_newline, struct line *line)
-{
-    line->at = r->buffer + r->start;
-    line->n_bytes = n_bytes;
-    r->start += n_bytes + has_newline;
-    if (line->n_bytes > 0 && line->at[line->n_bytes - 1] == '\r')
-        line->n_bytes--;
-    line->is_long = line->is_long || line->n_bytes > LINE_BYTES_MAX;
-}
-
-/* 0, CSV_E_END, or a negative errno. The line lives until the next call. */
-static int line_next(struct reading *r, struct line *line, struct err *err)
-{
-    size_t looked = 0; /* bytes from start that hold no newline */
-    line->is_long = false;
-    r->line_n++;
-    for (;;) {
-        char *from = r->buffer + r->start + looked;
-        char *newline = memchr(from, '\n', r->end - r->start - looked);
-        if (newline) {
-            line_take(r, (size_t)(newline - r->buffer) - r->start, true, line);
-            return 0;
-        }
-        looked = r->end - r->start;
-        if (r->is_eof && looked == 0 && !line->is_long)
-            return CSV_E_END;
-        if (r->is_eof) {
-            line_take(r, looked, false, line);
-            return 0;
-        }
-        if (looked > LINE_BYTES_MAX) {
-            line->is_long = true;
-            r->start = r->end; /* what does not fit is not kept */
-            looked = 0;
-        }
-        int rc = refill(r, err);
-        if (rc != 0)
-            return rc;
-    }
-}
-
 /* ---- faults --------------------------------------------------------------------------------- */
-
-static void quote_field(const char *at, size_t n_bytes, char *out, size_t out_bytes)
-{
-    char text[64];
-    size_t n = n_bytes < 48 ? n_bytes : 48;
-    memcpy(text, at, n);
-    text[n] = '\0';
-    for (size_t i = 0; i < n; i++)
-        if (text[i] == '\0')
-            text[i] = '\x01'; /* shown as an escape, as a NUL cannot be */
-    err_printable(text, out, out_bytes);
-}
 
 static int fault(struct reading *r, enum csv_fault kind, const struct csv_field *f,
                  const char *expected, struct err *err)
 {
     if (r->options->lenient) {
         if (r->report->skipped[kind]++ == 0)
-            r->report->first_skipped_line[kind] = r->line_n;
+            r->report->first_skipped_line[kind] = r->lines.line_n;
         return CSV_E_SKIP;
     }
     char found[256];
-    quote_field(f->at, f->n_bytes, found, sizeof found);
+    line_quote(f->at, f->n_bytes, found);
     return err_set(err, ERR_DATA,
                    "%s:%" PRIu64 ":%" PRIu32 ": found \"%s\", expected %s (--lenient skips and "
                    "counts bad rows)",
-                   r->path, r->line_n, f->column, found, expected);
-}
-
-/* Length of the UTF-8 sequence at p; 0: none. */
-static size_t utf8_bytes(const uint8_t *p, size_t left)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || p[0] > 0xf4 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool is_overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool is_beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return is_overlong || is_beyond ? 0 : n;
-}
-
-static bool is_plain(const char *at, size_t n_bytes)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
-    uint64_t bad = 0, word;
-    for (; n_bytes >= 8; at += 8, n_bytes -= 8) {
-        memcpy(&word, at, 8);
-        bad |= (word | (word - ones)) & highs; /* a high bit, or a zero byte */
-    }
-    for (; n_bytes > 0; at++, n_bytes--)
-        bad |= (signed char)*at <= 0;
-    return bad == 0;
+                   r->lines.path, r->lines.line_n, f->column, found, expected);
 }
 
 static int check_bytes(struct reading *r, const struct line *line, struct err *err)
 {
+    size_t at = 0;
     if (line->is_long) {
         struct csv_field f = {line->at, 0, 1};
         return fault(r, CSV_BYTES, &f, "a line of at most 65536 bytes", err);
     }
-    if (is_plain(line->at, line->n_bytes))
+    const char *expected = line_check(line, &at);
+    if (!expected)
         return 0;
-    for (size_t i = 0, n; i < line->n_bytes; i += n) {
-        const uint8_t *p = (const uint8_t *)line->at + i;
-        n = utf8_bytes(p, line->n_bytes - i);
-        struct csv_field f = {line->at + i, 1, (uint32_t)i + 1};
-        if (n == 0)
-            return fault(r, CSV_BYTES, &f, "text in UTF-8", err);
-        if (*p == 0)
-            return fault(r, CSV_BYTES, &f, "text without NUL bytes", err);
-    }
-    return 0;
+    struct csv_field f = {line->at + at, 1, (uint32_t)at + 1};
+    return fault(r, CSV_BYTES, &f, expected, err);
 }
 
 /* ---- times ---------------------------------------------------------------------------------- */
@@ -256,17 +138,6 @@ static bool epoch_ns(const struct decimal *d, int64_t unit_ns, int64_t *ret_ns)
     return true;
 }
 
-/* 20240131 */
-static bool compact_date(const struct csv_field *f, int64_t *ret_ns)
-{
-    char text[11];
-    bool has_offset;
-    if (f->n_bytes != 8 || (f->at[0] != '1' && f->at[0] != '2'))
-        return false;
-    snprintf(text, sizeof text, "%.4s-%.2s-%.2s", f->at, f->at + 4, f->at + 6);
-    return time_parse_iso(text, 10, ret_ns, &has_offset) == 0;
-}
-
 static bool time_epoch(struct reading *r, const struct csv_field *f, int64_t *ret_ns)
 {
     struct decimal d;
@@ -284,7 +155,7 @@ static int time_parse(struct reading *r, const struct csv_field *f, int64_t *ret
                       bool *ret_is_local)
 {
     bool has_offset = false;
-    bool is_date = r->time_kind != TIME_EPOCH && compact_date(f, ret_ns);
+    bool is_date = r->time_kind != TIME_EPOCH && csv_compact_date(f, ret_ns);
     if (is_date || (r->time_kind != TIME_EPOCH &&
                     time_parse_iso(f->at, f->n_bytes, ret_ns, &has_offset) == 0)) {
         r->row_kind = TIME_ISO;
@@ -426,10 +297,11 @@ static int row_room(struct reading *r, struct err *err)
     } else if (r->rows_n == r->heap->capacity) {
         if (r->rows_n >= BARS_ROWS_MAX)
             return err_set(err, ERR_DATA, "%s:%" PRIu64 ": more than %u rows; split the file",
-                           r->path, r->line_n, BARS_ROWS_MAX);
+                           r->lines.path, r->lines.line_n, BARS_ROWS_MAX);
         rc = bars_heap_reserve(r->heap, r->rows_n * 2);
     }
-    return rc == 0 ? 0 : err_set(err, ERR_SYSTEM, "out of memory for the bars of %s", r->path);
+    return rc == 0 ? 0
+                   : err_set(err, ERR_SYSTEM, "out of memory for the bars of %s", r->lines.path);
 }
 
 static int row_read(struct reading *r, const struct line *line, struct err *err)
@@ -456,74 +328,38 @@ static int row_read(struct reading *r, const struct line *line, struct err *err)
     return 0;
 }
 
-static bool is_empty(const struct line *line)
-{
-    size_t i = 0;
-    while (i < line->n_bytes && (line->at[i] == ' ' || line->at[i] == '\t'))
-        i++;
-    return i == line->n_bytes && !line->is_long;
-}
-
 static int rows_read(struct reading *r, struct err *err)
 {
     struct line line;
-    int rc = line_next(r, &line, err);
+    int rc = lines_next(&r->lines, &line, err);
     while (rc == 0) {
-        if (!is_empty(&line))
+        if (!line_is_empty(&line))
             rc = row_read(r, &line, err);
         if (rc < 0)
             return rc;
-        rc = line_next(r, &line, err);
+        rc = lines_next(&r->lines, &line, err);
     }
-    return rc == CSV_E_END ? 0 : rc;
+    return rc == LINES_E_END ? 0 : rc;
 }
 
 /* ---- header --------------------------------------------------------------------------------- */
-
-static int header_bytes(struct reading *r, struct line *line, struct err *err)
-{
-    if (line->n_bytes >= 3 && memcmp(line->at, "\xef\xbb\xbf", 3) == 0) {
-        line->at += 3;
-        line->n_bytes -= 3;
-    }
-    if (line->n_bytes >= 2 &&
-        (memcmp(line->at, "\xff\xfe", 2) == 0 || memcmp(line->at, "\xfe\xff", 2) == 0))
-        return err_set(err, ERR_DATA, "%s:1:1: found UTF-16, expected UTF-8; save it as UTF-8",
-                       r->path);
-    if (line->is_long || !is_plain(line->at, line->n_bytes)) {
-        struct csv_options strict = {.symbol = r->options->symbol};
-        const struct csv_options *kept = r->options;
-        r->options = &strict; /* a header is never skipped */
-        int rc = check_bytes(r, line, err);
-        r->options = kept;
-        return rc;
-    }
-    return 0;
-}
 
 static int header_read(struct reading *r, struct err *err)
 {
     struct line line;
     struct csv_field bad = {0};
     char where[320], found[256];
-    int rc;
-    do
-        rc = line_next(r, &line, err);
-    while (rc == 0 && is_empty(&line));
-    if (rc == CSV_E_END)
-        return err_set(err, ERR_DATA, "%s: the file is empty, expected a header and bars", r->path);
-    if (rc == 0 && line.is_long)
-        return err_set(err, ERR_DATA, "%s:%" PRIu64 ": the header is longer than %u bytes", r->path,
-                       r->line_n, LINE_BYTES_MAX);
-    if (rc == 0)
-        rc = header_bytes(r, &line, err);
+    int rc = lines_header(&r->lines, &line, err);
+    if (rc == LINES_E_END)
+        return err_set(err, ERR_DATA, "%s: the file is empty, expected a header and bars",
+                       r->lines.path);
     if (rc != 0)
         return rc;
     r->separator = csv_separator(line.at, line.n_bytes);
     int n = csv_split(line.at, line.n_bytes, r->separator, r->fields, &bad);
-    snprintf(where, sizeof where, "%s:%" PRIu64, r->path, r->line_n);
+    snprintf(where, sizeof where, "%s:%" PRIu64, r->lines.path, r->lines.line_n);
     if (n < 0) {
-        quote_field(bad.at, bad.n_bytes, found, sizeof found);
+        line_quote(bad.at, bad.n_bytes, found);
         return err_set(err, ERR_DATA,
                        "%s:%" PRIu32 ": found \"%s\", expected at most %d names, and quotes that "
                        "are closed",
@@ -563,15 +399,15 @@ static int no_rows(struct reading *r, struct err *err)
     for (unsigned i = 0; i < CSV_FAULT_N; i++)
         skipped_n += r->report->skipped[i];
     if (skipped_n == 0)
-        return err_set(err, ERR_DATA, "%s: there are no rows below the header", r->path);
+        return err_set(err, ERR_DATA, "%s: there are no rows below the header", r->lines.path);
     return err_set(err, ERR_DATA,
                    "%s: all %" PRIu64 " rows are bad; without --lenient the first one is explained",
-                   r->path, skipped_n);
+                   r->lines.path, skipped_n);
 }
 
 static int read_all(struct reading *r, const char *path, struct err *err)
 {
-    int rc = source_open(path, &r->source, err);
+    int rc = lines_open(path, &r->lines, err);
     if (rc == 0)
         rc = header_read(r, err);
     if (rc == 0)
@@ -591,30 +427,21 @@ int csv_read(const char *path, const struct csv_options *options, struct bars **
 {
     struct csv_report report = {0};
     struct reading *r = calloc(1, sizeof *r);
-    if (r)
-        r->buffer = malloc(BUFFER_BYTES);
-    if (!r || !r->buffer) {
-        free(r);
+    if (!r)
         return err_set(err, ERR_SYSTEM, "out of memory");
-    }
     r->options = options;
     r->report = &report;
-    if (strcmp(path, "-") == 0)
-        snprintf(r->path, sizeof r->path, "standard input");
-    else
-        err_printable(path, r->path, sizeof r->path);
     int rc = zone_open(options->tz, &r->zone, err);
     if (rc == 0)
         rc = read_all(r, path, err);
     zone_close(&r->zone);
-    source_close(r->source);
+    lines_close(&r->lines);
     if (rc == 0) {
         *ret_bars = &r->heap->bars;
         *ret_report = report;
     } else {
         bars_heap_destroy(r->heap);
     }
-    free(r->buffer);
     free(r);
     return rc;
 }

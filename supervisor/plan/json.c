@@ -10,18 +10,9 @@
 #include <xxhash.h>
 
 #include "proto/codec.h"
+#include "supervisor/config/strategy.h"
 
 #define SCAN_MAX 1000000 /* combinations looked at for a list: `where` may keep very few */
-
-static const char *const direction_names[] = {"both", "long", "short"};
-static const char *const sizing_names[] = {"percent_of_equity", "percent_of_cash", "units"};
-static const char *const opposite_names[] = {"reverse", "close", "ignore"};
-static const char *const same_signal_names[] = {"ignore", "reenter"};
-static const char *const fill_names[] = {"next_open"};
-static const char *const same_bar_names[] = {"pessimistic", "optimistic", "nearest_open"};
-static const char *const at_end_names[] = {"mark", "close_at_close", "close_at_open"};
-
-#define NAME_OF(names, i) ((i) < sizeof(names) / sizeof *(names) ? (names)[i] : "?")
 
 /* What is being written. */
 struct out {
@@ -55,44 +46,117 @@ static json_t *hash_json(const uint64_t hash[2])
 
 /* ---- configurations by their own keys ------------------------------------------------------- */
 
+/* A part of struct combo: the keys of the schema that lie in it are its configuration. */
+struct part {
+    size_t offset, n_bytes;
+};
+#define PART(member)                                                                               \
+    (struct part)                                                                                  \
+    {                                                                                              \
+        offsetof(struct combo, member), sizeof(((struct combo *)0)->member)                        \
+    }
+
+static bool is_in(const struct schema_row *row, struct part part)
+{
+    return row->place == PLACE_TOP && row->offset >= part.offset &&
+           row->offset < part.offset + part.n_bytes;
+}
+
+/* The value of a plain row: what is none or left to others is null. */
+static json_t *value_json(const struct schema_row *row, const struct combo *combo)
+{
+    uint8_t choice;
+    if (row->kind == SCHEMA_NUMBER || row->kind == SCHEMA_WHOLE)
+        return number(field_shown(row, field_get(combo, row)));
+    memcpy(&choice, (const char *)combo + row->offset, sizeof choice);
+    return row->kind == SCHEMA_BOOL ? json_boolean(choice)
+                                    : json_string(choice_name(row->choices, choice));
+}
+
+/* A cost: the number that it is where only `percent` is charged, else all of its parts. */
+static json_t *cost_json(const struct schema_row *cost, const struct combo *combo)
+{
+    const struct schema_row *row;
+    json_t *parts = json_object();
+    bool is_plain = true;
+    for (size_t i = 0; (row = schema_row_at(i)); i++) {
+        if (!schema_is_under(row, cost->path))
+            continue;
+        json_object_set_new(parts, schema_key(row), value_json(row, combo));
+        is_plain &= strcmp(schema_key(row), "percent") == 0 || field_get(combo, row) == 0.0;
+    }
+    json_t *plain = is_plain ? json_incref(json_object_get(parts, "percent")) : NULL;
+    if (plain)
+        json_decref(parts);
+    return plain ? plain : parts;
+}
+
+static json_t *sizing_json(const struct portfolio_cfg *p)
+{
+    json_t *sizing = json_object();
+    json_object_set_new(sizing, choice_name(choices_sizing, p->sizing), number(p->sizing_value));
+    if (p->sizing == SIZING_TARGET_VOLATILITY)
+        json_object_set_new(sizing, "lookback", count(p->sizing_lookback));
+    return sizing;
+}
+
+/* The keys right under a section of the schema that lie in one part of a combination. */
+static json_t *part_json(const struct combo *combo, struct part part)
+{
+    const struct schema_row *row;
+    json_t *config = json_object();
+    for (size_t i = 0; (row = schema_row_at(i)); i++) {
+        const char *dot = strchr(row->path, '.');
+        if (!is_in(row, part) || strchr(dot + 1, '.'))
+            continue;
+        bool is_sizing = row->offset == offsetof(struct combo, portfolio.sizing);
+        json_t *value = row->kind != SCHEMA_OWN ? value_json(row, combo)
+                        : is_sizing             ? sizing_json(&combo->portfolio)
+                                                : cost_json(row, combo);
+        json_object_set_new(config, schema_key(row), value);
+    }
+    return config;
+}
+
 static json_t *risk_json(const struct risk_cfg *risk)
 {
-    return json_pack("{s:o, s:o, s:s, s:s}", "max_position_size", number(risk->max_position_size),
-                     "commission", number(risk->commission_frac), "opposite_signal",
-                     NAME_OF(opposite_names, risk->opposite_signal), "same_signal",
-                     NAME_OF(same_signal_names, risk->same_signal));
+    return part_json(&(struct combo){.risk = *risk}, PART(risk));
 }
 
-static json_t *execution_json(const struct execution_cfg *e)
+static json_t *execution_json(const struct execution_cfg *execution)
 {
-    return json_pack("{s:o, s:o, s:s, s:s, s:s}", "commission", number(e->commission_frac),
-                     "slippage", number(e->slippage_frac), "fill", NAME_OF(fill_names, e->fill),
-                     "same_bar", NAME_OF(same_bar_names, e->same_bar), "at_end",
-                     NAME_OF(at_end_names, e->at_end));
+    return part_json(&(struct combo){.execution = *execution}, PART(execution));
 }
 
-static json_t *portfolio_json(const struct portfolio_cfg *p)
+static bool has_exits(const struct exits_cfg *e)
 {
-    return json_pack("{s:o, s:o, s:o, s:s, s:{s:o}}", "initial_capital", number(p->initial_capital),
-                     "leverage", number(p->leverage), "lot", number(p->lot), "direction",
-                     NAME_OF(direction_names, p->direction), "sizing",
-                     NAME_OF(sizing_names, p->sizing), number(p->sizing_value));
+    return e->stop_loss > 0 || e->take_profit > 0 || e->trailing_stop > 0 ||
+           e->trailing_amount > 0 || e->max_bars > 0;
 }
 
-static json_t *strategy_json(const struct strategy_spec *spec, const struct combo *combo)
+static json_t *rules_json(const struct strategy_spec *spec)
 {
-    json_t *parameters = json_object(), *exits = json_object();
+    json_t *json = json_object();
+    for (unsigned i = 0; i < RULES_N; i++)
+        if (*rule_of(spec, i))
+            json_object_set_new(json, rule_keys[i], json_string(rule_of(spec, i)));
+    return json;
+}
+
+static json_t *strategy_json(const struct config *config, const struct strategy_spec *spec,
+                             const struct combo *combo)
+{
+    json_t *parameters = json_object();
     for (uint32_t i = 0; i < combo->params_n && i < spec->params_n; i++)
         json_object_set_new(parameters, spec->param_names[i], number(combo->params[i]));
-    if (!isnan(combo->exits.stop_loss))
-        json_object_set_new(exits, "stop_loss", number(combo->exits.stop_loss));
-    if (!isnan(combo->exits.take_profit))
-        json_object_set_new(exits, "take_profit", number(combo->exits.take_profit));
-    json_t *config = json_pack("{s:s, s:o}", "type", spec->type, "parameters", parameters);
-    if (json_object_size(exits) > 0)
-        json_object_set(config, "exits", exits);
-    json_decref(exits);
-    return config;
+    json_t *json = json_pack("{s:s, s:o}", "type", spec->type, "parameters", parameters);
+    if (combo->symbol_idx != COMBO_ALL_SYMBOLS)
+        json_object_set_new(json, "symbol", json_string(config->symbols[combo->symbol_idx].name));
+    if (strcmp(spec->type, "rules") == 0)
+        json_object_set_new(json, "rules", rules_json(spec));
+    if (has_exits(&combo->exits))
+        json_object_set_new(json, "exits", part_json(combo, PART(exits)));
+    return json;
 }
 
 /* ---- containers ----------------------------------------------------------------------------- */
@@ -137,10 +201,9 @@ static json_t *encoded_hash(const struct strategy_spec *spec, const struct combo
 {
     struct buf b = {0};
     if (spec) {
-        const char *const texts[] = {spec->type, spec->long_entry, spec->long_exit,
-                                     spec->short_entry, spec->short_exit};
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-            wr_str(&b, texts[i]);
+        wr_str(&b, spec->type);
+        for (unsigned i = 0; i < RULES_N; i++)
+            wr_str(&b, rule_of(spec, i));
         wr_u8(&b, spec->first_signal);
     }
     combo_encode(&b, part);
@@ -184,9 +247,9 @@ static void own_lists(const struct out *o, json_t *portfolios, json_t *strategie
             continue;
         const struct strategy_spec *spec = &grid_strategy(o->config, n)->spec;
         json_array_append_new(portfolios, own_json("portfolio", n, portfolio_hash(&combo),
-                                                   portfolio_json(&combo.portfolio)));
+                                                   part_json(&combo, PART(portfolio))));
         json_array_append_new(strategies, own_json("strategy", n, strategy_hash(spec, &combo),
-                                                   strategy_json(spec, &combo)));
+                                                   strategy_json(o->config, spec, &combo)));
     }
 }
 

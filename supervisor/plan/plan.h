@@ -11,9 +11,8 @@
 #include "shm/plane.h"
 #include "supervisor/config/config.h"
 
-#define PLAN_LIST_MAX                                                                              \
-    1000 /* entries of a list in a plan's JSON; its full count stands beside it                    \
-          */
+/* Entries of a list in a plan's JSON; its full count stands beside it. */
+#define PLAN_LIST_MAX 1000
 /* Entries of all lists inside the containers and the wiring of a plan together: with more than 100
  * shared containers each of their lists is shorter than PLAN_LIST_MAX. */
 #define PLAN_NESTED_MAX        100000

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "proto/units.h"
+#include "supervisor/import/actions.h"
 #include "supervisor/import/csv.h"
 
 /* ---- loading -------------------------------------------------------------------------------- */
@@ -23,17 +24,44 @@ static int check_hash(const struct config_symbol *symbol, const uint64_t found[2
         symbol->name, symbol->csv);
 }
 
-static int load_csv(const struct config_symbol *symbol, struct bars **ret_bars, struct err *err)
+/* data.actions on bars of data.csv. */
+static int apply_actions(const struct config *c, struct bars *bars, struct err *err)
+{
+    const struct actions_options options = {.path = c->actions, .symbol = bars->symbol};
+    struct actions actions;
+    struct actions_report report;
+    int r = actions_read(&options, &actions, err);
+    if (r < 0)
+        return r;
+    char like[4 * sizeof actions.like];
+    if (actions.n + actions.silent_n == 0 && actions.like[0])
+        r = err_set(err, ERR_DATA, "%s has no row of %s, but of \"%s\": write them alike",
+                    actions.path, bars->symbol, err_printable(actions.like, like, sizeof like));
+    else
+        r = actions_apply(&actions, c->dividends, bars, &report, err);
+    actions_fini(&actions);
+    return r;
+}
+
+static int load_csv(const struct config *c, const struct config_symbol *symbol,
+                    struct bars **ret_bars, struct err *err)
 {
     struct csv_options options = {.symbol = symbol->name};
     struct csv_report report;
-    return csv_read(symbol->csv, &options, ret_bars, &report, err);
+    struct bars *bars;
+    int r = csv_read(symbol->csv, &options, &bars, &report, err);
+    if (r == 0 && c->actions[0] && (r = apply_actions(c, bars, err)) < 0)
+        bars_free(bars);
+    if (r == 0)
+        *ret_bars = bars;
+    return r;
 }
 
 /* By hash from the store where that is asked for; a file of data.csv stands in where the store
  * lacks it. */
-static int load_symbol(const struct config_symbol *symbol, struct store *store,
-                       const uint64_t *wanted, struct bars **ret_bars, struct err *err)
+static int load_symbol(const struct config *c, const struct config_symbol *symbol,
+                       struct store *store, const uint64_t *wanted, struct bars **ret_bars,
+                       struct err *err)
 {
     struct symbol_info info;
     bool is_csv = symbol->csv[0] != '\0';
@@ -51,7 +79,7 @@ static int load_symbol(const struct config_symbol *symbol, struct store *store,
             return r;
         }
     }
-    return load_csv(symbol, ret_bars, err);
+    return load_csv(c, symbol, ret_bars, err);
 }
 
 static int load_all(struct range *range, const struct config *c, struct store *store,
@@ -59,7 +87,7 @@ static int load_all(struct range *range, const struct config *c, struct store *s
 {
     for (uint32_t s = 0; s < c->symbols_n; s++) {
         const uint64_t *wanted = hashes ? hashes[s] : NULL;
-        int r = load_symbol(&c->symbols[s], store, wanted, &range->bars[s], err);
+        int r = load_symbol(c, &c->symbols[s], store, wanted, &range->bars[s], err);
         if (r < 0)
             return r;
         range->symbols_n = s + 1;
@@ -181,6 +209,32 @@ static int cut_all(struct range *range, const struct config *c, struct err *err)
     return r;
 }
 
+/* ---- volumes -------------------------------------------------------------------------------- */
+
+static bool has_volume(const struct bars *cut, uint32_t first)
+{
+    for (uint32_t r = first; r < cut->rows_n; r++)
+        if (cut->volume[r] > 0)
+            return true;
+    return false;
+}
+
+/* A share of no volume is no fill, and a price for it is none. */
+static int check_volumes(const struct range *range, const struct config *c, struct err *err)
+{
+    for (uint32_t i = 0; i < c->strategies_n; i++) {
+        const struct config_volume *volume = &c->strategies[i].volume;
+        for (uint32_t s = 0; volume->path && s < range->symbols_n; s++)
+            if (!has_volume(&range->cut[s], range->warm_up_rows[s]))
+                return err_set(err, ERR_CONFIG,
+                               "%s: %s goes by the volume of bars, and those of %s have none in "
+                               "the range; take the key out, or import %s with a column of volumes",
+                               volume->at.text, volume->path, c->symbols[s].name,
+                               c->symbols[s].name);
+    }
+    return 0;
+}
+
 int range_load(const struct config *config, struct store *store, const uint64_t (*hashes)[2],
                struct range *ret_range, struct err *err)
 {
@@ -190,6 +244,8 @@ int range_load(const struct config *config, struct store *store, const uint64_t 
     int r = load_all(range, config, store, hashes, err);
     if (r == 0)
         r = cut_all(range, config, err);
+    if (r == 0 && !hashes)
+        r = check_volumes(range, config, err);
     if (r < 0)
         range_fini(range);
     else

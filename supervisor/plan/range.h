@@ -22,7 +22,8 @@ struct range {
 
 /* Bars come from the file that data.csv names, else from the store by name. `hashes`, where given,
  * are the bars that an older run used: by hash from the store, else the file, which must still be
- * the same. `store` may be NULL where data.csv names every symbol. */
+ * the same. Without them, ERR_CONFIG where a key needs volumes and a symbol has none. `store` may
+ * be NULL where data.csv names every symbol. */
 int range_load(const struct config *config, struct store *store, const uint64_t (*hashes)[2],
                struct range *ret_range, struct err *err) ADMF_MUST_CHECK;
 void range_fini(struct range *range); /* accepts zeroed memory */

@@ -15,10 +15,12 @@
 #include "shm/graph.h"
 #include "supervisor/plan/pieces.h"
 
-#define RULES_N 4
+#define RULES_N DESCRIBE_RULES_N
 
-static const char *const rule_names[RULES_N] = {"long_entry", "long_exit", "short_entry",
-                                                "short_exit"};
+/* Conditions, then the prices of entries. */
+static const char *const rule_names[RULES_N] = {"long_entry",  "long_exit",  "short_entry",
+                                                "short_exit",  "long_limit", "long_stop",
+                                                "short_limit", "short_stop"};
 
 /* What is being planned, and where. */
 struct work {
@@ -197,7 +199,9 @@ static bool some_combination_has(const struct work *w, const struct binding *b)
 /* Where the rule stands in the file, or whose it is. */
 static void prefix_rule(const struct work *w, struct err *err)
 {
-    const char *at = w->strategy->rule_at[w->rule].text;
+    const struct config_strategy *s = w->strategy;
+    bool has_place = (size_t)w->rule < sizeof s->rule_at / sizeof s->rule_at[0];
+    const char *at = has_place ? s->rule_at[w->rule].text : "";
     if (at[0])
         err_prefix(err, "%s: %s", at, rule_names[w->rule]);
     else
@@ -300,8 +304,9 @@ static const char *rule_of(const struct config_strategy *s, const struct describ
                            int rule)
 {
     const struct strategy_spec *spec = &s->spec;
-    const char *own[RULES_N] = {spec->long_entry, spec->long_exit, spec->short_entry,
-                                spec->short_exit};
+    const char *own[RULES_N] = {spec->long_entry,  spec->long_exit,  spec->short_entry,
+                                spec->short_exit,  spec->long_limit, spec->long_stop,
+                                spec->short_limit, spec->short_stop};
     return own[rule][0] || !known ? own[rule] : known->rules[rule];
 }
 

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "shm/expr.h"
+#include "supervisor/config/schema.h"
 #include "supervisor/plan/subgrid.h"
 
 struct kind_list {
@@ -27,9 +28,13 @@ static struct kind_list list_of(struct sharing *sharing, enum sharing_kind kind)
     return (struct kind_list){&sharing->execution_n, &sharing->execution};
 }
 
-static bool target_may_shape(uint32_t target)
+/* Whether a dim's values go into configurations of a kind. */
+static bool may_shape(const struct dim *d, enum sharing_kind kind)
 {
-    return target == DIM_MAX_POSITION_SIZE || target == DIM_COMMISSION || target == DIM_SLIPPAGE;
+    size_t from =
+        kind == SHARING_RISK ? offsetof(struct combo, risk) : offsetof(struct combo, execution);
+    size_t size = kind == SHARING_RISK ? sizeof(struct risk_cfg) : sizeof(struct execution_cfg);
+    return d->target == DIM_FIELD && d->row->offset >= from && d->row->offset < from + size;
 }
 
 /* XXH3-128 of the encoded configuration; false without memory. */
@@ -156,7 +161,7 @@ static int find_shape(struct walk *w, struct sharing_shape *shape, struct err *e
     w->shape = shape;
     for (uint32_t d = 0; d < s->dims_n; d++) {
         bool first = false, last = false;
-        if (!target_may_shape(s->dims[d].target) || s->dims[d].n < 2)
+        if (!may_shape(&s->dims[d], w->kind) || s->dims[d].n < 2)
             continue;
         if (differs(w, d, 1, &first) < 0 || differs(w, d, s->dims[d].n - 1, &last) < 0)
             return err_set(err, ERR_SYSTEM, "out of memory while planning containers");
@@ -324,9 +329,8 @@ static enum sharing_kind kind_of(const struct sharing *sharing, const struct sha
                : SHARING_EXECUTION;
 }
 
-#define SERVES_SCAN_MAX                                                                            \
-    1000000 /* combinations looked at for one list: `where` may keep very few                      \
-             */
+/* Combinations looked at for one list: `where` may keep very few. */
+#define SERVES_SCAN_MAX 1000000
 
 /* Appends the first combinations of one part; at most `most` in all. */
 static int serves_of_part(const struct config *config, const struct sharing_shape *shape,

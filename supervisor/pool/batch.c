@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "supervisor/pool/array.h"
+
 #define WORK_SCAN_MAX 100000 /* numbers looked at in one call */
 
 int work_init(struct work *w, const struct config *config, struct err *err)
@@ -94,23 +96,10 @@ bool work_is_given_out(const struct work *w)
     return w->requeued_n == 0 && w->next >= w->numbers_n;
 }
 
-static int grow(void **array, size_t *capacity, size_t n, size_t each_bytes)
-{
-    if (n < *capacity)
-        return 0;
-    size_t more = *capacity ? *capacity * 2 : 64;
-    void *bigger = realloc(*array, more * each_bytes);
-    if (!bigger)
-        return -ENOMEM;
-    *array = bigger;
-    *capacity = more;
-    return 0;
-}
-
 int work_give_back(struct work *w, uint64_t combination)
 {
     void *array = w->requeued;
-    int r = grow(&array, &w->requeued_capacity, w->requeued_n, sizeof *w->requeued);
+    int r = array_grow(&array, &w->requeued_capacity, w->requeued_n, sizeof *w->requeued);
     w->requeued = array;
     if (r < 0)
         return r;
@@ -122,7 +111,7 @@ int work_give_back(struct work *w, uint64_t combination)
 int work_push_retry(struct work *w, const struct work_retry *retry)
 {
     void *array = w->retry;
-    int r = grow(&array, &w->retry_capacity, w->retry_n, sizeof *w->retry);
+    int r = array_grow(&array, &w->retry_capacity, w->retry_n, sizeof *w->retry);
     w->retry = array;
     if (r < 0)
         return r;

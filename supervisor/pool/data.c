@@ -175,17 +175,19 @@ static int build_plane(struct load *l, struct err *err)
     return count_steps(data, err);
 }
 
-int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
-                  const uint64_t (*hashes)[2], struct run_data *ret_data, struct err *err)
+int run_data_build(const struct config *config, const struct describe *describe,
+                   struct range *range, struct run_data *ret_data, struct err *err)
 {
     struct run_data *data = calloc(1, sizeof *data);
-    if (!data)
+    if (!data) {
+        range_fini(range);
         return err_set(err, ERR_SYSTEM, "out of memory for bars");
+    }
     data->plane_fd = -1;
+    data->range = *range;
+    *range = (struct range){0};
     struct load l = {.config = config, .describe = describe, .data = data};
-    int r = range_load(config, store, hashes, &data->range, err);
-    if (r == 0)
-        r = series_plan_make(config, describe, data->range.cut, data->range.symbols_n,
+    int r = series_plan_make(config, describe, data->range.cut, data->range.symbols_n,
                              range_series_most(&data->range), &l.series, err);
     if (r == 0)
         r = build_plane(&l, err);
@@ -197,6 +199,14 @@ int run_data_load(const struct config *config, const struct describe *describe, 
         *ret_data = *data;
     free(data);
     return r;
+}
+
+int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
+                  const uint64_t (*hashes)[2], struct run_data *ret_data, struct err *err)
+{
+    struct range range = {0};
+    int r = range_load(config, store, hashes, &range, err);
+    return r == 0 ? run_data_build(config, describe, &range, ret_data, err) : r;
 }
 
 void run_data_fini(struct run_data *data)

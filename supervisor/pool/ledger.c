@@ -9,6 +9,7 @@
 #include "proto/metric.h"
 #include "proto/status.h"
 #include "proto/units.h"
+#include "supervisor/pool/array.h"
 
 #define LEDGER_SHOW_NS INT64_C(100000000)
 
@@ -59,23 +60,10 @@ void ledger_count(struct ledger *l, const struct result *result)
     weigh_best(l, result);
 }
 
-static int ledger_grow(void **array, size_t *capacity, size_t n, size_t each_bytes)
-{
-    if (n < *capacity)
-        return 0;
-    size_t more = *capacity ? *capacity * 2 : 64;
-    void *bigger = realloc(*array, more * each_bytes);
-    if (!bigger)
-        return -ENOMEM;
-    *array = bigger;
-    *capacity = more;
-    return 0;
-}
-
 int ledger_add_result(struct ledger *l, const struct result *result)
 {
     void *array = l->result;
-    int r = ledger_grow(&array, &l->result_capacity, l->result_n, sizeof *l->result);
+    int r = array_grow(&array, &l->result_capacity, l->result_n, sizeof *l->result);
     l->result = array;
     if (r < 0)
         return r;
@@ -89,7 +77,7 @@ int ledger_add_result(struct ledger *l, const struct result *result)
 int ledger_add_fault(struct ledger *l, const struct fault *fault)
 {
     void *array = l->fault;
-    int r = ledger_grow(&array, &l->fault_capacity, l->fault_n, sizeof *l->fault);
+    int r = array_grow(&array, &l->fault_capacity, l->fault_n, sizeof *l->fault);
     l->fault = array;
     if (r < 0)
         return r;

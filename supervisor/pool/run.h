@@ -25,6 +25,9 @@ struct run_data {
 int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
                   const uint64_t (*hashes)[2], struct run_data *ret_data,
                   struct err *err) ADMF_MUST_CHECK;
+/* The same from a range that is loaded already, and taken over in any case. */
+int run_data_build(const struct config *config, const struct describe *describe,
+                   struct range *range, struct run_data *ret_data, struct err *err) ADMF_MUST_CHECK;
 void run_data_fini(struct run_data *data);
 
 struct run_best {
@@ -80,6 +83,7 @@ struct run_detail {
     const double *equity, *cash, *position; /* [steps_n], [steps_n], [steps_n][symbols_n] */
     /* times of rows, to print trades: row r of symbol s within the range */
     const int64_t *row_time_ns[SPEC_SYMBOLS_MAX];
+    uint32_t rows_n[SPEC_SYMBOLS_MAX];
 };
 struct run_stored {
     const struct config *config; /* that of the record */

@@ -26,6 +26,12 @@ static void symbol_encode(struct buf *b, const struct symbol_info *info)
     wr_u32(b, info->extra_n);
     wr_str(b, info->source);
     wr_i64(b, info->imported_ns);
+    if (info->actions.source[0] == '\0')
+        return;
+    wr_str(b, info->actions.source);
+    wr_u32(b, info->actions.splits_n);
+    wr_u32(b, info->actions.dividends_n);
+    wr_u8(b, info->actions.dividends);
 }
 
 int symbol_decode(struct reader *r, struct symbol_info *ret_info)
@@ -40,6 +46,12 @@ int symbol_decode(struct reader *r, struct symbol_info *ret_info)
     info.extra_n = rd_u32(r);
     rd_str(r, info.source, sizeof info.source);
     info.imported_ns = rd_i64(r);
+    if (!r->bad && r->pos < r->n_bytes) {
+        rd_str(r, info.actions.source, sizeof info.actions.source);
+        info.actions.splits_n = rd_u32(r);
+        info.actions.dividends_n = rd_u32(r);
+        info.actions.dividends = rd_u8(r);
+    }
     if (!rd_done(r))
         return -EBADMSG;
     *ret_info = info;
@@ -234,32 +246,39 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* `name` is "" where the bars get none. */
-static int put_bars(struct store *s, const struct bars *bars, const char *name, const char *source,
+/* `from` says name ("" where the bars get none), source and actions. */
+static int put_bars(struct store *s, const struct bars *bars, const struct symbol_info *from,
                     struct err *err)
 {
     if (bars->rows_n == 0)
         return err_set(err, ERR_DATA, "%s has no bars to store", bars->symbol);
-    struct put put = {.bars = bars,
-                      .info = {.rows_n = bars->rows_n,
-                               .first_ns = bars->time_ns[0],
-                               .last_ns = bars->time_ns[bars->rows_n - 1],
-                               .extra_n = bars->extra_n,
-                               .imported_ns = now_ns()}};
-    snprintf(put.info.name, sizeof put.info.name, "%s", name);
-    snprintf(put.info.source, sizeof put.info.source, "%s", source ? source : "");
+    struct put put = {.bars = bars, .info = *from};
+    put.info.rows_n = bars->rows_n;
+    put.info.first_ns = bars->time_ns[0];
+    put.info.last_ns = bars->time_ns[bars->rows_n - 1];
+    put.info.extra_n = bars->extra_n;
+    put.info.imported_ns = now_ns();
     bars_hash(bars, put.info.data_hash);
     return store_do(s, STORE_WRITE, put_bars_op, &put, err);
 }
 
+int store_put_bars_adjusted(struct store *s, const struct bars *bars, const char *source,
+                            const struct symbol_actions *actions, struct err *err)
+{
+    struct symbol_info from = {.actions = *actions};
+    snprintf(from.name, sizeof from.name, "%s", bars->symbol);
+    snprintf(from.source, sizeof from.source, "%s", source ? source : "");
+    return put_bars(s, bars, &from, err);
+}
+
 int store_put_bars(struct store *s, const struct bars *bars, const char *source, struct err *err)
 {
-    return put_bars(s, bars, bars->symbol, source, err);
+    return store_put_bars_adjusted(s, bars, source, &(struct symbol_actions){0}, err);
 }
 
 int store_put_bars_content(struct store *s, const struct bars *bars, struct err *err)
 {
-    return put_bars(s, bars, "", NULL, err);
+    return put_bars(s, bars, &(struct symbol_info){0}, err);
 }
 
 /* ---- getting -------------------------------------------------------------------------------- */

@@ -60,6 +60,29 @@ int bars_heap_reserve(struct bars_heap *heap, uint32_t rows_n)
     return 0;
 }
 
+int bars_heap_add_extra(struct bars_heap *heap, const char *name, double **ret_values)
+{
+    uint32_t n = heap->extra_n;
+    double *values = calloc(heap->capacity, sizeof *values);
+    char *copy = strdup(name);
+    char **names = reallocarray(heap->extra_names, n + 1, sizeof *names);
+    if (names)
+        heap->extra_names = names;
+    double **extra = reallocarray(heap->extra, n + 1, sizeof *extra);
+    if (extra)
+        heap->extra = extra;
+    if (!values || !copy || !names || !extra) {
+        free(values);
+        free(copy);
+        return -ENOMEM;
+    }
+    heap->extra_names[n] = copy;
+    heap->extra[n] = values;
+    heap->extra_n = n + 1;
+    *ret_values = values;
+    return 0;
+}
+
 void bars_heap_view(struct bars_heap *heap, uint32_t rows_n)
 {
     heap->bars = (struct bars){

@@ -27,6 +27,9 @@ int bars_heap_create(const char *symbol, uint32_t extra_n, const char *const *ex
                      struct bars_heap **ret_heap) ADMF_MUST_CHECK;
 /* Room for at least rows_n rows; what was there stays. 0 or -ENOMEM. */
 int bars_heap_reserve(struct bars_heap *heap, uint32_t rows_n) ADMF_MUST_CHECK;
+/* One more further column, its values left to the caller, who makes the view anew. 0 or -ENOMEM. */
+int bars_heap_add_extra(struct bars_heap *heap, const char *name,
+                        double **ret_values) ADMF_MUST_CHECK;
 /* Makes heap->bars a view of the first rows_n rows. */
 void bars_heap_view(struct bars_heap *heap, uint32_t rows_n);
 void bars_heap_destroy(struct bars_heap *heap); /* accepts NULL */

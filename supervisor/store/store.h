@@ -34,6 +34,13 @@ bool store_is_owned(const struct store *s);
 
 /* ---- bars, kept by content ------------------------------------------------------------------ */
 
+/* Corporate actions that went into bars at their import, for people. */
+struct symbol_actions {
+    char source[256]; /* file name; "": there were none */
+    uint32_t splits_n, dividends_n;
+    uint8_t dividends; /* enum dividends: adjusted, or kept as cash */
+};
+
 struct symbol_info {
     char name[SPEC_NAME_BYTES];
     uint64_t data_hash[2];
@@ -42,6 +49,7 @@ struct symbol_info {
     uint32_t extra_n;
     char source[256]; /* file name it came from, for people */
     int64_t imported_ns;
+    struct symbol_actions actions;
 };
 
 /* XXH3-128 over times, columns and names of extra columns. */
@@ -49,6 +57,9 @@ void bars_hash(const struct bars *bars, uint64_t ret_hash[2]);
 /* Stores bars under their hash (nothing to write if they are there) and moves the name to them. */
 int store_put_bars(struct store *s, const struct bars *bars, const char *source,
                    struct err *err) ADMF_MUST_CHECK;
+/* The same for bars that corporate actions were applied to. */
+int store_put_bars_adjusted(struct store *s, const struct bars *bars, const char *source,
+                            const struct symbol_actions *actions, struct err *err) ADMF_MUST_CHECK;
 /* The same without a name: they are found by their hash alone. */
 int store_put_bars_content(struct store *s, const struct bars *bars,
                            struct err *err) ADMF_MUST_CHECK;

@@ -24,7 +24,8 @@ struct bench {
     uint32_t bars_n, combos_n, runs_n;
     int64_t *time_ns;
     double *open, *high, *low, *close, *volume;
-    double equity_final; /* of the last combination run, so that nothing is optimised away */
+    struct exits_cfg exits; /* of every combination */
+    double equity_final;    /* of the last combination run, so that nothing is optimised away */
 };
 
 static void die(const char *what, const struct err *err)
@@ -83,15 +84,16 @@ static double slow_period(uint32_t i)
     return 213 + 5 * i;
 }
 
-static void combo_fill(struct combo *c, uint32_t i)
+static void combo_fill(const struct bench *b, struct combo *c, uint32_t i)
 {
     *c = (struct combo){
         .combination = i,
         .container_seq = i + 1,
         .symbol_idx = COMBO_ALL_SYMBOLS,
-        .execution = {.commission_frac = COMMISSION, .slippage_frac = SLIPPAGE},
-        .risk = {.max_position_size = INFINITY, .commission_frac = NAN},
-        .exits = {.stop_loss = NAN, .take_profit = NAN},
+        .execution = {.commission = {.percent_frac = COMMISSION},
+                      .slippage = {.percent_frac = SLIPPAGE}},
+        .risk = {.commission_frac = NAN},
+        .exits = b->exits,
         .portfolio = {.direction = DIRECTION_LONG,
                       .sizing_value = 1,
                       .initial_capital = 100000,
@@ -185,7 +187,7 @@ static void run_engine(struct bench *b, struct session *s)
         struct container *c;
         struct result result;
         struct err err;
-        combo_fill(&combo, i);
+        combo_fill(b, &combo, i);
         const struct container_request q = {.shape = SHAPE_FULL, .combo = &combo, .arena = &arena};
         if (session_container(s, &q, &c, &err) < 0)
             die("container", &err);
@@ -281,6 +283,10 @@ int main(int argc, char **argv)
     session_of(&b, &slots.slot[0], &session);
     measure(&b, &session, "reference driver", run_engine);
     measure(&b, &session, "plain loop", run_plain);
+    b.exits = (struct exits_cfg){.stop_loss = 0.005, .take_profit = 0.01};
+    measure(&b, &session, "reference driver, stop and target", run_engine);
+    b.exits = (struct exits_cfg){.take_profit = 0.01, .trailing_stop = 0.005, .max_bars = 2000};
+    measure(&b, &session, "reference driver, target, trail and time", run_engine);
     session_fini(&session);
     slots_close(&slots);
     (void)close(fd);

@@ -67,8 +67,8 @@ class Bench:
                            oversold=(10, 14, 1) if few else (10, 34.5, 0.5),
                            overbought=(60, 69, 1) if few else (60, 99.6, 0.4))
 
-    def step_ns(self, config):
-        result = self.program.sweep(config, "--workers", 1)
+    def step_ns(self, config, *args):
+        result = self.program.sweep(config, "--workers", 1, *args)
         return result["wall_s"] * 1e9 / result["bar_steps"]
 
     def driver_example(self):
@@ -80,6 +80,12 @@ class Bench:
         """one worker, 200 SMA pairs over 200,000 bars, start to end"""
         return self.step_ns(self.config("WALK", "sma_cross", fast_period=(5, 100, 5),
                                         slow_period=(105, 195, 10)))
+
+    def driver_brackets(self):
+        """the same 200 pairs with a stop and a target, start to end"""
+        return self.step_ns(self.config("WALK", "sma_cross", fast_period=(5, 100, 5),
+                                        slow_period=(105, 195, 10)),
+                            "--set", "exits.stop_loss=0.005", "--set", "exits.take_profit=0.01")
 
     def sweep_10000(self):
         """10,000 SMA pairs over the example's bars, two workers, start to end"""
@@ -140,6 +146,7 @@ def cpu_time(pid):
 WORKLOADS = (
     ("driver_example", "ns a bar-step", True, 15),
     ("driver_walk", "ns a bar-step", True, 15),
+    ("driver_brackets", "ns a bar-step", True, 25),
     ("sweep_10000", "s", True, 10),
     ("supervisor_us", "us a combination", True, 50),
     ("supervisor_bytes", "bytes a combination", True, 100),

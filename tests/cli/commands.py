@@ -61,8 +61,8 @@ strategies:
     long_entry: {}
 """
 
-COMMANDS = ("import", "data list", "data info", "data export", "plan", "run", "runs", "show",
-            "digest", "export", "indicator", "catalog", "store info", "store verify", "doctor")
+COMMANDS = ("import", "data list", "data info", "data export", "plan", "check", "run", "runs",
+            "show", "digest", "export", "indicator", "catalog", "store info", "store verify", "doctor")
 
 
 class Bench:
@@ -168,8 +168,8 @@ def wrong_input(bench):
             (78, "wrong.yaml:5:5", "plan", bench.file("wrong.yaml", SWEEP.replace(
                 "    parameters:", "    paramters:"))),
             (78, "period", "plan", bench.file("range.yaml", SWEEP.replace("[5, 10, 40]", "[0]"))),
-            (78, "trailing_stop", "plan", bench.file("later.yaml", SWEEP +
-                                                     "exits: {trailing_stop: 0.1}\n")),
+            (78, "plane_budget", "plan", bench.file("later.yaml", SWEEP +
+                                                    "run: {plane_budget: 64MiB}\n")),
             (78, "a second time", "plan", bench.file("twice.yaml", SWEEP + "type: backtest\n")),
             (78, "ahead.yaml:5:17: long_entry: column 14: n of shift(x, n) is -1", "plan",
              bench.file("ahead.yaml", RULES.format("shift(close, -1) > close"))),

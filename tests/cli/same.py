@@ -117,6 +117,35 @@ strategies:
     parameters: {{rsi_period: [5, 14]}}
 exits: {{stop_loss: 0.02, take_profit: 0.03}}
 """,
+    "vectorbt's conventions": """
+conventions: vectorbt
+data: {{csv: {three}, each_symbol: true}}
+strategies:
+  - type: momentum
+    parameters: {{lookback_period: [5, 10]}}
+exits: {{trailing_stop: 0.03, take_profit: 0.04}}
+execution: {{commission: {{percent: 0.001, fixed: 1}}}}
+""",
+    "backtrader's conventions": """
+conventions: backtrader
+data: {{csv: {one}}}
+strategies:
+  - type: mean_reversion
+    parameters: {{rsi_period: [5, 14]}}
+exits: {{stop_loss: 0.02, take_profit: 0.03}}
+execution: {{commission: 0.001}}
+""",
+    "limits of risk, at this close": """
+data: {{csv: {three}}}
+strategies:
+  - type: channel_breakout
+    parameters: {{entry_period: [5, 15], exit_period: 4}}
+  - type: sma_cross
+    parameters: {{fast_period: 3, slow_period: 15}}
+risk: {{max_drawdown: 0.06, max_daily_loss: 0.01, cooldown_bars: 3, max_exposure: 0.4}}
+portfolio: {{sizing: {{percent_of_equity: 0.5}}, leverage: 3}}
+execution: {{fill: this_close, commission: 0.0005, borrow_fee: 0.1, margin_interest: 0.08}}
+""",
     "leverage until bankruptcy": """
 data: {{csv: {one}}}
 strategies:
@@ -141,6 +170,79 @@ def lockstep(bench):
         for workers in (1, 3):
             _, step = bench.everything(config, "--workers", workers, "--set", "run.mode=lockstep")
             expect(free == step, f"{name}: lockstep with {workers} workers differs")
+
+
+# Every feature of the execution model, one line each; a random configuration takes some of them.
+FEATURES = {
+    "execution": [
+        "fill: this_close", "close_booked: next_bar", "market_on: close", "delay: 2",
+        "time_in_force: day", "time_in_force: ioc", "same_bar: optimistic", "same_bar: nearest_open",
+        "orders_per_bar: one", "at_end: close_at_close", "at_end: close_at_open",
+        "opposite_signal: close", "opposite_signal: ignore", "same_signal: reenter",
+        "conflicting_signals: ignore", "first_signal: after_warm_up",
+        "commission: {percent: 0.001, fixed: 1.5, minimum: 3}", "commission: {per_share: 0.02}",
+        "slippage: {percent: 0.0005, ticks: 1, tick: 0.01}", "slippage: {volume_share: 0.00001}",
+        "volume_rest: cancel", "spread: 0.0004", "spread_paid: on_entry", "reversal_fee: once",
+        "borrow_fee: 0.08", "margin_interest: 0.06",
+    ],
+    "exits": [
+        "stop_loss: [0.01, 0.03]", "take_profit: [0.02, 0.05]", "trailing_stop: 0.02",
+        "trailing_amount: 4", "max_bars: 5", "base: signal_close", "live_from: next_bar",
+    ],
+    "portfolio": [
+        "leverage: 20", "lot: 0", "lot: 0.1", "direction: long", "direction: short",
+        "sizing: {units: 50}", "sizing: {cash: 30000}", "sizing: {risk_frac: 0.02}",
+        "sizing: {target_percent: 0.6}", "sizing: {target_volatility: 0.3}",
+        "sizing: {percent_of_cash: 0.9}", "min_notional: 500", "maintenance_margin: 0.04",
+        "unaffordable: reduce", "commission_reserve: each_unit", "short_margin: none",
+        "cash_check: signal_close_too", "bankruptcy: run_on",
+    ],
+    "risk": [
+        "max_position_size: 200", "max_exposure: 0.5", "max_leverage: 0.8", "max_drawdown: 0.08",
+        "max_daily_loss: 0.01", "cooldown_bars: 4",
+    ],
+}
+
+STRATEGIES = [
+    "{type: sma_cross, parameters: {fast_period: [3, 8], slow_period: 21}}",
+    "{type: mean_reversion, parameters: {rsi_period: [3, 7], oversold: 40, overbought: 60}}",
+    "{type: channel_breakout, parameters: {entry_period: [8, 20], exit_period: 5}}",
+    """{type: rules, parameters: {n: [2, 5]}, long_entry: 'close > shift(close, n)',
+     long_exit: 'close < shift(close, n)', short_entry: 'rsi(close, 4) < 20',
+     short_exit: 'rsi(close, 4) > 60', long_limit: 'close * 0.997', short_stop: 'min(low, n)'}""",
+]
+
+
+def random_config(chance, data):
+    """Some of the features, each key once. Stops are there where sizing needs them."""
+    lines = ["type: optimization", f"data: {{csv: {data}}}", "strategies:"]
+    lines += [f"  - {text}" for text in chance.sample(STRATEGIES, chance.choice((1, 2)))]
+    for section, features in FEATURES.items():
+        taken = {}
+        for feature in features:
+            if chance.random() < 0.3:
+                taken[feature.split(":")[0]] = feature
+        if "fill" in taken:  # at closes already
+            taken.pop("market_on", None)
+        if section == "exits":
+            taken.setdefault("stop_loss", "stop_loss: 0.02")
+        if taken:
+            lines += [f"{section}:"] + [f"  {feature}" for feature in taken.values()]
+    return "\n".join(lines) + "\n"
+
+
+@test("free and lockstep runs of random configurations export the same bytes")
+def random_lockstep(bench):
+    chance = random.Random(2)
+    for number in range(int(os.environ.get("SAME_CONFIGS", "12"))):
+        names = chance.choice((("AAA",), ("BBB", "CCC"), ("AAA", "BBB", "CCC")))
+        text = random_config(chance, bench.data(*names))
+        config = bench.config(text)
+        summary, free = bench.everything(config, "--workers", chance.choice((1, 2, 3)))
+        equal(summary["ok"], summary["combinations"], f"combinations that ran of\n{text}")
+        _, step = bench.everything(config, "--workers", chance.choice((1, 2, 3)), "--set",
+                                   "run.mode=lockstep")
+        expect(free == step, f"configuration {number} differs:\n{text}")
 
 
 @test("any number of workers exports the same bytes")
@@ -171,17 +273,20 @@ strategies: [{type: sma_cross, parameters: {fast_period: 5, slow_period: 20}}]
             equal(rows[combination][key], row[key], f"{name}: {key}")
 
 
-@test("the account balances: what trades make, open ones at their mark, is the change of equity")
+@test("the account balances: trades, open ones at their mark, less interest, are the change of equity")
 def balance(bench):
     for name, config in configs(bench):
         program = bench.program()
         program.run("run", config, "--quiet")
+        row = next(csv.DictReader(program.run("export", "last", "--what",
+                                              "combinations").splitlines()))
+        paid = sum(float(row.get(key) or 0) for key in ("borrow_cost", "interest_cost"))
         trades = list(csv.DictReader(program.run("export", "last", "--what", "trades",
                                                  "--combination", 0).splitlines()))
         equity = list(csv.DictReader(program.run("export", "last", "--what", "equity",
                                                  "--combination", 0).splitlines()))
         change = float(equity[-1]["equity"]) - float(equity[0]["equity"])
-        pnl = math.fsum(bench.pnl_of(trade) for trade in trades)
+        pnl = math.fsum(bench.pnl_of(trade) for trade in trades) - paid
         fits = abs(change - pnl) <= 1e-6
         if float(equity[-1]["equity"]) == 0:  # what is lost beyond all there was is nobody's
             fits = pnl <= change

@@ -94,7 +94,7 @@ class Bench:
 
 @test("what does not exist is unknown, with what does")
 def unknown(bench):
-    for word in ["top", "report", "check", "bench", "bogus"]:
+    for word in ["top", "report", "bench", "bogus"]:
         done = bench.call(word)
         equal(done.returncode, 2, word)
         expect(b"unknown command" in done.stderr and b"doctor" in done.stderr, done.stderr)
@@ -107,6 +107,58 @@ def is_json(bench):
                  ["data", "info", "SPX"], ["store", "info"], ["store", "verify"], ["doctor"],
                  *(["catalog", name] for name in lists)):
         expect(json.loads(bench.program.run(*args, "--json")), args)
+
+
+IDLE = f"""data: {{csv: {{SPX: {EXAMPLE_CSV}}}, warm_up: 5}}
+strategies: [{{type: sma_cross}}]
+execution: {{close_booked: next_bar, time_in_force: day, volume_rest: cancel, spread_paid: on_entry}}
+"""
+
+
+@test("keys without any effect are noted on stderr, where they stand, and stop nothing")
+def notes(bench):
+    config = bench.folder / "idle.yaml"
+    config.write_text(IDLE)
+    resolved = bench.folder / "resolved.yaml"
+    wanted = [f"{config}:1:", "data.warm_up", "execution.volume_rest", "execution.time_in_force",
+              "execution.close_booked", "execution.spread_paid"]
+    for command in ("plan", "run"):
+        done = bench.call(command, config)
+        equal(done.returncode, 0, command)
+        lines = [line for line in done.stderr.decode().splitlines() if ": note: " in line]
+        equal(len(lines), 5, lines)
+        for text in wanted:
+            expect(any(text in line for line in lines), (text, lines))
+    equal(bench.call("run", config, "--quiet").stderr, b"", "a quiet run")
+    heeded = ["data.from=20", "execution.fill=this_close", "execution.spread=0.001",
+              "execution.slippage.volume_share=0.5"]
+    sets = [word for each in heeded for word in ("--set", each)]
+    equal(bench.call("plan", config, *sets).stderr, b"", "all of them heeded")
+    for conventions in ("native", "backtesting.py", "vectorbt", "backtrader"):
+        done = bench.call("plan", bench.config, "--resolved", "--set", f"conventions={conventions}")
+        resolved.write_bytes(done.stdout)
+        equal((done.stderr, bench.call("plan", resolved).stderr), (b"", b""), conventions)
+
+
+@test("keys that go by volume are refused for bars without any, by symbol and key")
+def volumes(bench):
+    path = bench.folder / "bare.csv"
+    path.write_text("time,open,high,low,close\n" +
+                    "".join(f"2024-01-{day:02},1,2,1,2\n" for day in range(1, 29)))
+    config = bench.folder / "volume.yaml"
+    for key, grid in (("volume_share", ""), ("impact", ""), ("impact", "[0, 0.1]")):
+        swept = f"optimization: {{parameter_grids: {{slippage_{key}: {grid}}}}}\n" if grid else ""
+        own = "" if grid else f"execution: {{slippage: {{{key}: 0.1}}}}\n"
+        config.write_text(f"data: {{csv: {{SPX: {EXAMPLE_CSV}, BARE: {path}}}}}\n"
+                          "strategies: [{type: sma_cross}]\n" + own + swept)
+        for command in ("plan", "run", "check"):
+            done = bench.call(command, config)
+            equal(done.returncode, 78, done.stderr)
+            expect(f"{config}:3:".encode() in done.stderr, done.stderr)
+            expect(f"execution.slippage.{key}".encode() in done.stderr, done.stderr)
+            expect(b"BARE" in done.stderr, done.stderr)
+    equal(bench.call("plan", config, "--set", "data={csv: {SPX: " + str(EXAMPLE_CSV) + "}}")
+          .returncode, 0, "bars with volumes")
 
 
 @test("indicators read files of other zones, and with bad rows where that is allowed")
@@ -263,6 +315,74 @@ def plan_hashes(bench):
     config = bench.folder / "follows.yaml"
     config.write_text(INVALID.replace("FAST", "10"))
     expect("commission as execution" in bench.program.run("plan", config), "what is not configured")
+
+
+@test("the text of a plan shows what is charged and what is not as by default")
+def plan_text(bench):
+    text = bench.program.run("plan", bench.config,
+                             "--set", "execution.commission={percent: 0.001, fixed: 2}",
+                             "--set", "execution.stops_exact=true",
+                             "--set", "risk.cooldown_bars=3")
+    expect("commission {percent: 0.001, fixed: 2} slippage 0.0005 stops_exact true" in text, text)
+    expect("max_position_size 1000 cooldown_bars 3" in text and "spread" not in text, text)
+    for wrong, said in (("execution.commission={fixd: 2}", b'did you mean "fixed"'),
+                        ("exits.stop_loss=0", b"above 0, below 1, or `none`"),
+                        ("portfolio.sizing={risk_frac: 0.01}", b"set exits.stop_loss"),
+                        ("execution.slippage={ticks: 1}", b"tick: 0.01"),
+                        ("conventions=vectorbot", b'did you mean "vectorbt"')):
+        done = bench.call("plan", bench.config, "--set", wrong)
+        equal(done.returncode, 78, wrong)
+        expect(said in done.stderr, done.stderr)
+
+
+# Every section of the execution model, and a swept value in each.
+MODEL = """type: optimization
+data: {symbols: [SPX], to: 800}
+strategies:
+  - type: rules
+    parameters: {n: [5, 20], d: 0.01}
+    long_entry: crosses_above(close, sma(close, n))
+    long_limit: close * (1 - d)
+    short_entry: crosses_below(close, sma(close, n))
+    short_stop: low
+    execution_config: {commission: {percent: 0.0005, minimum: 1}}
+exits: {stop_loss: [0.02, 0.05], trailing_stop: [none, 0.03], max_bars: 30}
+execution:
+  {delay: 1, time_in_force: day, spread: 0.0001, borrow_fee: 0.03, margin_interest: 0.05,
+   slippage: {percent: 0.0001, ticks: 1, tick: 0.01}}
+portfolio: {sizing: {risk_frac: 0.01}, leverage: 2, lot: 0.1, min_notional: 100,
+            maintenance_margin: 0.1}
+risk: {max_exposure: 1.5, max_drawdown: 0.5, cooldown_bars: 2}
+optimization: {parameter_grids: {max_leverage: [1, 1.8]}}
+"""
+
+
+def run_of(bench, config, *more):
+    """Digest and identity of a run."""
+    done = json.loads(bench.program.run("run", config, "--json", "--quiet", *more))
+    equal(done["failed"], 0, f"{config} {more}")
+    return done["digest"], done["config_hash"]
+
+
+@test("a resolved configuration runs as the one that it is of, under each engine's conventions")
+def resolved(bench):
+    sma = """data: {symbols: [SPX], to: 800}
+strategies: [{type: sma_cross, parameters: {fast_period: [5, 10], slow_period: 30}}]
+exits: {take_profit: 0.05, stop_loss: [none, 0.03]}
+execution: {commission: {percent: 0.001, fixed: 0.5}}
+"""
+    texts = [f"conventions: {name}\n{sma}"
+             for name in ("native", "backtesting.py", "vectorbt", "backtrader")] + [MODEL]
+    found = set()
+    for i, text in enumerate(texts):
+        config, again = bench.folder / f"model{i}.yaml", bench.folder / f"resolved{i}.yaml"
+        config.write_text(text)
+        again.write_text(bench.program.run("plan", config, "--resolved"))
+        equal(bench.program.run("plan", again, "--resolved"), again.read_text(), "resolved twice")
+        first = run_of(bench, config)
+        equal(run_of(bench, again), first, again.read_text())
+        found.add(first)
+    equal(len(found), len(texts), "different runs")
 
 
 @test("symbols may be called as their exchanges do, and a run names the bars of each")

@@ -77,3 +77,33 @@ static inline char *fixture_resolved(const struct config *config)
     cr_assert(!out.failed);
     return out.data;
 }
+
+/* What must stand beside a key, or NULL. */
+static inline const char *fixture_companion(const char *path, const char *value)
+{
+    static const char *const pairs[][3] = {
+        {"data.actions", NULL, "data={csv: {SPX: spx.csv}}"},
+        {"data.dividends", "cash", "data={csv: {SPX: spx.csv}, actions: actions.csv}"},
+        {"exits.base", "entry_close", "exits.live_from=next_bar"},
+        {"execution.slippage.ticks", NULL, "execution.slippage.tick=0.25"},
+        {"portfolio.sizing.risk_frac", NULL, "exits.stop_loss=0.25"},
+        {"portfolio.sizing.lookback", NULL, "portfolio.sizing.target_volatility=0.25"},
+    };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        if (!strcmp(pairs[i][0], path) && (!pairs[i][1] || !strcmp(pairs[i][1], value)))
+            return pairs[i][2];
+    return NULL;
+}
+
+/* The base with one key, and what must stand beside it. */
+static inline struct config *fixture_key(const char *path, const char *value)
+{
+    char set[256];
+    const char *companion = fixture_companion(path, value);
+    const char *sets[] = {companion ? companion : set, companion ? set : NULL, NULL};
+    struct config *c = NULL;
+    struct err err = {0};
+    snprintf(set, sizeof(set), "%s=%s", path, value);
+    cr_assert(fixture_parse(FIXTURE_BASE, sets, &c, &err) == 0, "%s: %s", set, err.text);
+    return c;
+}

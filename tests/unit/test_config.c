@@ -201,8 +201,8 @@ Test(config, the_seeds_example_is_eight_combinations)
         cr_expect(combo.portfolio.initial_capital == (n < 4 ? 10000 : 50000));
         cr_expect(combo.params[0] == want[n % 4][0] && combo.params[1] == want[n % 4][1]);
         cr_expect(combo.risk.max_position_size == 1000 && combo.risk.commission_frac == 0.001);
-        cr_expect(combo.execution.commission_frac == 0.001);
-        cr_expect(combo.execution.slippage_frac == 0.0005);
+        cr_expect(combo.execution.commission.percent_frac == 0.001);
+        cr_expect(combo.execution.slippage.percent_frac == 0.0005);
         cr_expect(combo.symbol_idx == COMBO_ALL_SYMBOLS);
     }
     config_destroy(config);
@@ -221,13 +221,14 @@ Test(config, native_defaults_are_as_documented)
     cr_expect(c->time_per_combination_ns == 0 && c->memory_limit_bytes == 0);
     cr_expect(c->objective == METRIC_SHARPE && c->direction == 1 && c->min_trades == 0);
     cr_expect(c->profile == PROFILE_NATIVE && c->periods_per_year == 252 && c->risk_free == 0);
-    cr_expect(b->execution.fill == FILL_NEXT_OPEN && b->execution.commission_frac == 0);
-    cr_expect(b->execution.slippage_frac == 0 && b->execution.same_bar == SAME_BAR_PESSIMISTIC);
+    cr_expect(b->execution.fill == FILL_NEXT_OPEN && b->execution.commission.percent_frac == 0);
+    cr_expect(b->execution.slippage.percent_frac == 0 &&
+              b->execution.same_bar == SAME_BAR_PESSIMISTIC);
     cr_expect(b->execution.at_end == AT_END_MARK);
     cr_expect(b->risk.opposite_signal == OPPOSITE_REVERSE);
     cr_expect(b->risk.same_signal == SAME_SIGNAL_IGNORE);
-    cr_expect(isinf(b->risk.max_position_size) && isnan(b->risk.commission_frac));
-    cr_expect(isnan(b->exits.stop_loss) && isnan(b->exits.take_profit));
+    cr_expect(b->risk.max_position_size == 0 && isnan(b->risk.commission_frac));
+    cr_expect(b->exits.stop_loss == 0 && b->exits.take_profit == 0);
     cr_expect(b->exits.base == EXIT_BASE_FILL_PRICE && b->exits.live_from == LIVE_FROM_FILL_BAR);
     cr_expect(b->portfolio.initial_capital == 100000 && b->portfolio.leverage == 1);
     cr_expect(b->portfolio.lot == 1 && b->portfolio.direction == DIRECTION_BOTH);
@@ -246,9 +247,13 @@ Test(config, backtesting_py_conventions_set_their_keys)
     const struct combo *b = &c->strategies[0].base;
     cr_expect_str_eq(c->conventions, "backtesting.py");
     cr_expect(c->profile == PROFILE_BACKTESTING_PY && isnan(c->periods_per_year));
-    cr_expect(b->execution.at_end == AT_END_MARK && b->execution.same_bar == SAME_BAR_PESSIMISTIC);
+    cr_expect(b->execution.at_end == AT_END_MARK && b->execution.same_bar == SAME_BAR_STOP_FIRST);
+    cr_expect(b->execution.fill == FILL_NEXT_OPEN);
+    cr_expect(b->execution.close_booked == CLOSE_BOOKED_NEXT_BAR);
+    cr_expect(b->execution.spread_paid == SPREAD_ON_ENTRY);
     cr_expect(b->risk.opposite_signal == OPPOSITE_REVERSE);
     cr_expect(b->risk.same_signal == SAME_SIGNAL_IGNORE);
+    cr_expect(b->portfolio.commission_reserve == RESERVE_EACH_UNIT);
     cr_expect(b->exits.base == EXIT_BASE_SIGNAL_CLOSE && b->exits.live_from == LIVE_FROM_FILL_BAR);
     cr_expect(b->portfolio.lot == 1 && b->portfolio.initial_capital == 10000);
     cr_expect(b->portfolio.sizing == SIZING_PERCENT_OF_CASH);
@@ -316,9 +321,9 @@ Test(config, risk_config_and_execution_config_override_key_by_key)
     cr_expect(s[2].base.risk.max_position_size == 500);
     cr_expect(s[1].base.risk.commission_frac == 0.004 && s[1].base.risk.same_signal == 1);
     cr_expect(s[0].base.risk.same_signal == 0);
-    cr_expect(s[1].base.execution.slippage_frac == 0.003);
-    cr_expect(s[1].base.execution.commission_frac == 0.002);
-    cr_expect(s[0].base.execution.slippage_frac == 0.001);
+    cr_expect(s[1].base.execution.slippage.percent_frac == 0.003);
+    cr_expect(s[1].base.execution.commission.percent_frac == 0.002);
+    cr_expect(s[0].base.execution.slippage.percent_frac == 0.001);
     cr_expect(s[1].spec.first_signal == 1 && s[0].spec.first_signal == 0);
     cr_expect_str_eq(s[0].spec.name, "momentum");
     cr_expect_str_eq(s[2].spec.name, "momentum_2");
@@ -427,7 +432,7 @@ Test(config, set_replaces_and_creates_values)
               "%s", err.text);
     cr_expect(c->combinations_n == 6 && c->strategies[0].base.portfolio.lot == 0);
     cr_expect(c->strategies[0].base.portfolio.leverage == 3);
-    cr_expect(c->strategies[0].base.execution.commission_frac == 0.003);
+    cr_expect(c->strategies[0].base.execution.commission.percent_frac == 0.003);
     config_destroy(c);
 }
 
@@ -458,214 +463,6 @@ Test(config, set_errors_name_the_set)
         cr_expect(fixture_parse(FIXTURE_BASE, sets, &c, &err) == -EDOM, "%s", rows[i].set);
         cr_expect(strstr(err.text, rows[i].text) != NULL, "%s\n  got %s", rows[i].text, err.text);
         cr_expect_null(c);
-    }
-}
-
-/* ---- the resolved configuration ------------------------------------------------------------- */
-
-static const char *const round_trips[] = {
-    FIXTURE_BASE,
-    FIXTURE_BASE "conventions: backtesting.py\n",
-    "data: {csv: {A-B: \"a: b\\n\\\"c\\\\\\u2028\\u00e9.csv\", 'null': n.csv}, from: 3, to: "
-    "9}\n"
-    "strategies:\n"
-    "  - {type: rules, name: \"true\", parameters: {b: {from: 0.1, to: 0.55, step: 0.1}, c: 2,\n"
-    "     a: [3, 1, 1e-300]}, where: \"a < 5 and take_profit > 0 or stop_loss > 0\",\n"
-    "     long_entry: \"close > open * a  and close > b + c + z\", short_exit: close < 1e300}\n"
-    "  - {type: sma_cross, parameters: {slow: [50, 100], fast_period: 5}}\n"
-    "  - {type: sma_cross, execution_config: {slippage: 0.25, first_signal: after_warm_up,\n"
-    "     opposite_signal: close}, risk_config: {max_position_size: 7}}\n"
-    "exits: {take_profit: [0.1, none], stop_loss: {from: 0.1, to: 0.3, step: 0.1}}\n"
-    "optimization: {objective: trades, parameter_grids: {z: [1, 2], units: [5, 4], fast: [6, 7]}}\n"
-    "limits: {memory: 300kB, time_per_combination: 1.0000001s, retries: 0}\n"
-    "run: {seed: 18446744073709551615, barrier_timeout: 2m, mode: lockstep, workers: 4}\n"
-    "metrics: {periods_per_year: 365, risk_free: 0.1}\n",
-};
-
-static void check_same_combos(const struct config *a, const struct config *b)
-{
-    cr_assert(a->combinations_n == b->combinations_n && grid_count(a) == grid_count(b));
-    for (uint64_t n = 0; n < a->combinations_n; n++) {
-        struct combo x, y;
-        struct buf bytes_x = {0}, bytes_y = {0};
-        cr_assert(grid_combo(a, n, &x) == grid_combo(b, n, &y));
-        combo_encode(&bytes_x, &x);
-        combo_encode(&bytes_y, &y);
-        cr_assert(bytes_x.n_bytes == bytes_y.n_bytes);
-        cr_assert(!memcmp(bytes_x.data, bytes_y.data, bytes_x.n_bytes), "combination %llu",
-                  (unsigned long long)n);
-        buf_fini(&bytes_x);
-        buf_fini(&bytes_y);
-    }
-}
-
-Test(config, the_resolved_text_gives_the_same_run)
-{
-    for (size_t i = 0; i < sizeof(round_trips) / sizeof(round_trips[0]); i++) {
-        uint64_t hash_a[2], hash_b[2];
-        const char *set = i == 2 ? "limits.memory=300000000" : NULL;
-        struct config *a = fixture_load(round_trips[i], set);
-        char *text = fixture_resolved(a);
-        struct config *b = fixture_load(text, NULL);
-        char *again = fixture_resolved(b);
-        cr_expect_str_eq(text, again);
-        config_hash(a, hash_a);
-        config_hash(b, hash_b);
-        cr_expect(hash_a[0] == hash_b[0] && hash_a[1] == hash_b[1]);
-        check_same_combos(a, b);
-        free(again);
-        free(text);
-        config_destroy(a);
-        config_destroy(b);
-    }
-}
-
-Test(config, the_hash_follows_results_and_nothing_else)
-{
-    static const struct {
-        const char *set;
-        bool is_same;
-    } rows[] = {
-        {"run.workers=7", true},
-        {"run.mode=lockstep", true},
-        {"run.barrier_timeout=1s", true},
-        {"limits.memory=64MiB", true},
-        {"limits.retries=5", true},
-        {"limits.time_per_combination=9s", true},
-        {"data.csv={SPX: x.csv}", true},
-        {"portfolio.lot=1.0", true},
-        {"run.seed=2", false},
-        {"portfolio.lot=2", false},
-        {"data.from=5", false},
-        {"data.symbols=[NDX]", false},
-        {"metrics.risk_free=0.5", false},
-        {"strategies.0.parameters.fast=11", false},
-        {"strategies.0.risk_config.max_position_size=3", false},
-    };
-    uint64_t base[2], hash[2];
-    struct config *c = fixture_load(FIXTURE_BASE, NULL);
-    config_hash(c, base);
-    config_destroy(c);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        c = fixture_load(FIXTURE_BASE, rows[i].set);
-        config_hash(c, hash);
-        bool is_same = hash[0] == base[0] && hash[1] == base[1];
-        cr_expect(is_same == rows[i].is_same, "%s", rows[i].set);
-        config_destroy(c);
-    }
-}
-
-/* ---- every row of the schema ---------------------------------------------------------------- */
-
-/* "strategies[].name" as a --set of the first strategy. */
-static void row_set(const struct schema_row *row, const char *value, char out[static 256])
-{
-    const char *brackets = strstr(row->path, "[].");
-    if (brackets)
-        snprintf(out, 256, "strategies.0.%s=%s", brackets + 3, value);
-    else
-        snprintf(out, 256, "%s=%s", row->path, value);
-}
-
-static bool is_rule_row(const struct schema_row *row)
-{
-    return strstr(row->path, "_entry") || strstr(row->path, "_exit");
-}
-
-static void check_taken_row(const struct schema_row *row, const char *set)
-{
-    const char *text = is_rule_row(row) ? "data: {symbols: [SPX]}\n"
-                                          "strategies: [{type: rules, long_entry: close > 1, "
-                                          "short_entry: close > 2}]\n"
-                                        : FIXTURE_BASE;
-    struct config *plain = fixture_load(text, NULL), *changed = fixture_load(text, set);
-    char *before = fixture_resolved(plain), *after = fixture_resolved(changed);
-    cr_expect(strcmp(before, after) != 0, "--set %s changes nothing", set);
-    free(before);
-    free(after);
-    config_destroy(plain);
-    config_destroy(changed);
-}
-
-static void check_refused(const char *set, const char *fragment)
-{
-    const char *const sets[] = {set, NULL};
-    struct config *c = NULL;
-    struct err err = {0};
-    cr_expect(fixture_parse(FIXTURE_BASE, sets, &c, &err) == -EDOM, "--set %s was taken", set);
-    cr_expect(strstr(err.text, fragment) != NULL, "--set %s: %s", set, err.text);
-    config_destroy(c);
-}
-
-Test(config, every_row_of_the_schema_does_something_or_is_refused_by_name)
-{
-    for (size_t i = 0; i < schema_table_n; i++) {
-        const struct schema_row *row = &schema_table[i];
-        char set[256];
-        if (row->kind == SCHEMA_ABSENT) {
-            row_set(row, "1", set);
-            check_refused(set, "is not available in this version of admf (" ADMF_VERSION ")");
-            row_set(row, "0", set);
-            if (row->rule.word)
-                config_destroy(fixture_load(FIXTURE_BASE, set));
-        } else if (row->example) {
-            row_set(row, row->example, set);
-            check_taken_row(row, set);
-        }
-        for (const struct choice *c = row->choices; c && c->name; c++) {
-            row_set(row, c->name, set);
-            if (c->value == CHOICE_ABSENT)
-                check_refused(set, "is not available in this version of admf");
-            else
-                config_destroy(fixture_load(FIXTURE_BASE, set));
-        }
-    }
-}
-
-Test(config, every_row_refuses_a_map_in_its_place)
-{
-    for (size_t i = 0; i < schema_table_n; i++) {
-        char set[256];
-        if (schema_table[i].kind == SCHEMA_ABSENT)
-            continue;
-        row_set(&schema_table[i], "{no such key: 1}", set);
-        check_refused(set, "--set ");
-    }
-}
-
-Test(config, every_row_of_the_schema_is_documented)
-{
-    size_t n_bytes = 0;
-    char *docs = read_file(ADMF_SOURCE "/docs/CONFIGURATION.md", &n_bytes);
-    cr_assert_not_null(docs);
-    for (size_t i = 0; i < schema_table_n; i++) {
-        struct buf line = {0};
-        schema_doc_row(&schema_table[i], &line);
-        cr_expect(strstr(docs, line.data) != NULL,
-                  "docs/CONFIGURATION.md lacks this line of the schema:\n%s", line.data);
-        buf_fini(&line);
-    }
-    for (size_t i = 0; i < sweep_targets_n; i++)
-        cr_expect(strstr(docs, sweep_targets[i].name) != NULL, "%s", sweep_targets[i].name);
-    free(docs);
-}
-
-Test(config, every_name_of_parameter_grids_reaches_its_field)
-{
-    for (size_t i = 0; i < sweep_targets_n; i++) {
-        const struct schema_row *row = schema_at(sweep_targets[i].path);
-        char set[256];
-        double want = 0;
-        struct combo combo;
-        cr_assert_not_null(row, "%s", sweep_targets[i].path);
-        cr_assert_str_eq(row->sweep, sweep_targets[i].name);
-        snprintf(set, sizeof(set), "optimization.parameter_grids.%s=[%s]", sweep_targets[i].name,
-                 row->example);
-        cr_assert(f64_parse(row->example, strlen(row->example), &want) == 0);
-        struct config *c = fixture_load(FIXTURE_BASE, set);
-        cr_assert(grid_combo(c, 0, &combo));
-        cr_expect(*target_field(&combo, sweep_targets[i].target) == want, "%s", set);
-        config_destroy(c);
     }
 }
 

@@ -22,7 +22,7 @@
     "\",\"kind\":\"strategy\",\"what\":\"w\",\"protocols\":[\"SignalGenerator\"],"                 \
     "\"capabilities\":[\"reset\"],\"params\":[" params "],\"accepts\":\"n > 1\","                  \
     "\"rules\":{\"long_entry\":\"close > open\",\"long_exit\":\"\",\"short_entry\":\"\","          \
-    "\"short_exit\":\"\"}}"
+    "\"short_exit\":\"\",\"long_stop\":\"high\"}}"
 #define ANSWER(components) "{\"engine\":\"" ADMF_VERSION "\",\"components\":[" components "]}"
 
 /* A worker of a few lines of shell; the path is to be given to drop_worker. */
@@ -57,6 +57,8 @@ Test(describe, a_sound_answer_is_taken_whole)
     cr_expect_str_eq(c->capabilities[0], "reset");
     cr_expect_str_eq(c->accepts, "n > 1");
     cr_expect_str_eq(c->rules[0], "close > open");
+    cr_expect_str_eq(c->rules[4], "", "a price that is not told is none");
+    cr_expect_str_eq(c->rules[5], "high");
     cr_expect(c->protocols_n == 1 && c->capabilities_n == 1 && c->params_n == 1);
     cr_expect_str_eq(c->params[0].name, "n");
     cr_expect_str_eq(c->params[0].alias, "len");

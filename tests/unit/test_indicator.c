@@ -296,6 +296,39 @@ static void twin_atr(const struct twin_call *c)
     each_run(c, finite_bar, atr_run);
 }
 
+/* The definition is one of double arithmetic: which bits a difference of totals leaves. */
+static void twin_rolling_mean(const struct twin_call *c)
+{
+    double total[ROWS_MAX + 1] = {0};
+    for (uint32_t t = 0; t < c->rows_n; t++) {
+        uint32_t n = c->param[0] <= t + 1.0 ? (uint32_t)c->param[0] : 0;
+        bool is_whole = n > 0;
+        total[t + 1] = total[t] + (isfinite(c->x[t]) ? c->x[t] : 0.0);
+        for (uint32_t i = 0; i < n; i++)
+            is_whole = is_whole && isfinite(c->x[t - i]);
+        c->out[t] = is_whole ? (total[t + 1] - total[t + 1 - n]) / n : NAN;
+    }
+}
+
+static int side_of(const struct twin_call *c, uint32_t t)
+{
+    return (c->high[t] > c->close[t]) - (c->high[t] < c->close[t]);
+}
+
+/* Of high and close: goes back to the last row on which they differed. */
+static void twin_cross(const struct twin_call *c)
+{
+    int wanted = c->output ? -1 : 1;
+    for (uint32_t t = 0; t < c->rows_n; t++) {
+        uint32_t i = t;
+        c->out[t] = isnan(c->high[t]) || isnan(c->close[t]) ? NAN : 0;
+        while (i > 0 && !isnan(c->high[i - 1]) && !isnan(c->close[i - 1]) && !side_of(c, i - 1))
+            i--;
+        if (!isnan(c->out[t]) && i > 0 && side_of(c, t) == wanted)
+            c->out[t] = side_of(c, i - 1) == -wanted;
+    }
+}
+
 static const struct twin {
     const char *name;
     void (*compute)(const struct twin_call *call);
@@ -303,6 +336,7 @@ static const struct twin {
 } twins[] = {
     {"atr", twin_atr, {{1}, {14}, {1e6}}},
     {"bbands", twin_bbands, {{1, 2, 2}, {20, 1.5, 2.5}, {1e6, 2, 2}}},
+    {"cross", twin_cross, {{0}, {0}, {0}}},
     {"ema", twin_ema, {{1}, {12}, {1e6}}},
     {"macd", twin_macd, {{2, 2, 1}, {26, 12, 9}, {12, 1e6, 9}}},
     {"max", twin_max, {{1}, {30}, {1e6}}},
@@ -310,6 +344,7 @@ static const struct twin {
     {"min", twin_min, {{1}, {30}, {1e6}}},
     {"mom", twin_mom, {{1}, {10}, {1e6}}},
     {"roc", twin_roc, {{1}, {10}, {1e6}}},
+    {"rolling_mean", twin_rolling_mean, {{1}, {37}, {1e6}}},
     {"rsi", twin_rsi, {{2}, {14}, {1e6}}},
     {"sma", twin_sma, {{1}, {37}, {1e6}}},
     {"stddev", twin_stddev, {{1}, {20}, {1e6}}},
@@ -446,8 +481,10 @@ static bool agrees(double found, long double wanted, long double error)
 static char *call_text(const struct indicator *row, const double *params, unsigned output,
                        char *out, size_t out_bytes)
 {
-    size_t at =
-        (size_t)snprintf(out, out_bytes, "%s(%s", row->name, row->series_args_n ? "close" : "");
+    const char *series = row->series_args_n == 2   ? "high,close"
+                         : row->series_args_n == 1 ? "close"
+                                                   : "";
+    size_t at = (size_t)snprintf(out, out_bytes, "%s(%s", row->name, series);
     for (unsigned i = 0; i < row->params_n; i++)
         at += (size_t)snprintf(out + at, out_bytes - at, "%s%.17g",
                                i || row->series_args_n ? "," : "", params[i]);
@@ -499,6 +536,40 @@ Test(indicator, kernels_agree_with_their_twins_on_hostile_input)
     }
 }
 
+static void eval_rows(const struct bars_of *bars, const char *text, uint32_t rows_n, double *out)
+{
+    struct frame f = {.rows_n = rows_n};
+    frame_add(&f, "high", bars->high);
+    frame_add(&f, "low", bars->low);
+    frame_add(&f, "close", bars->close);
+    (void)frame_eval(&f, text, out);
+    frame_fini(&f);
+}
+
+Test(indicator, no_later_row_has_a_part_in_a_value)
+{
+    static struct bars_of bars;
+    static double whole[ROWS_MAX], part[ROWS_MAX];
+    char text[128];
+    for (size_t i = 0; i < indicator_table_n; i++) {
+        const struct indicator *row = indicator_table[i];
+        for (int k = 0; k < 3 * INPUTS_N; k++) {
+            unsigned output = (unsigned)k % row->outputs_n;
+            make_input(k / 3, &bars);
+            call_text(row, twin_of(row->name)->params[k % 3], output, text, sizeof text);
+            eval_rows(&bars, text, ROWS_MAX, whole);
+            for (uint32_t rows_n = 1; rows_n < ROWS_MAX; rows_n += 1 + rows_n / 8) {
+                eval_rows(&bars, text, rows_n, part);
+                for (uint32_t t = 0; t < rows_n; t++)
+                    cr_assert(memcmp(&part[t], &whole[t], sizeof *part) == 0 ||
+                                  (isnan(part[t]) && isnan(whole[t])),
+                              "%s on %s, row %u of %u: %.17g instead of %.17g", text,
+                              input_name(k / 3), t, rows_n, part[t], whole[t]);
+            }
+        }
+    }
+}
+
 /* What the text of a row comes to for these parameters. MACD's slow one is the longer of two. */
 static uint32_t warm_up_of(const struct indicator *row, const double *params)
 {
@@ -540,6 +611,25 @@ Test(indicator, the_first_defined_row_is_what_the_table_says)
         }
         frame_fini(&f);
     }
+}
+
+Test(indicator, a_crossing_remembers_the_side_over_ties)
+{
+    static const double high[] = {1, 2, 2, 3, 2, 2, 1, 3, NAN, 3},
+                        close[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    static const double above[] = {0, 0, 0, 1, 0, 0, 0, 1, NAN, 0},
+                        below[] = {0, 0, 0, 0, 0, 0, 1, 0, NAN, 0};
+    double found[10];
+    struct frame f = {.rows_n = 10};
+    frame_add(&f, "high", high);
+    frame_add(&f, "close", close);
+    (void)frame_eval(&f, "cross(high,close).above", found);
+    for (uint32_t t = 0; t < 10; t++)
+        cr_expect(agrees(found[t], above[t], 0), "above, row %u: %g", t, found[t]);
+    (void)frame_eval(&f, "cross(high,close).below", found);
+    for (uint32_t t = 0; t < 10; t++)
+        cr_expect(agrees(found[t], below[t], 0), "below, row %u: %g", t, found[t]);
+    frame_fini(&f);
 }
 
 Test(indicator, a_constant_has_no_deviation_at_all)

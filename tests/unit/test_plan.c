@@ -1,65 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The promise: equal configurations share one container and equal keys are one series, and finding
- * that out costs what is distinct, not the size of the grid. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <string.h>
+/* The promise: equal configurations share one container, finding that out costs what is distinct
+ * and not the size of the grid, and the plan shows every key of them. */
+#include <stdlib.h>
 
-#include "shm/graph.h"
-#include "supervisor/config/describe.h"
-#include "supervisor/plan/pieces.h"
-#include "supervisor/plan/plan.h"
-
-static struct describe_component components[] = {
-    {.name = "momentum",
-     .kind = "strategy",
-     .protocols = {"SignalGenerator"},
-     .protocols_n = 1,
-     .params = {{.name = "lookback_period",
-                 .default_value = 20,
-                 .minimum = 1,
-                 .maximum = 100000,
-                 .is_whole = 1},
-                {.name = "signal_threshold", .default_value = 0.01, .minimum = 0, .maximum = 1000}},
-     .params_n = 2,
-     .rules = {"roc(close, lookback_period) > 100 * signal_threshold",
-               "roc(close, lookback_period) < 0"}},
-    {.name = "mean_reversion",
-     .kind = "strategy",
-     .protocols = {"SignalGenerator"},
-     .protocols_n = 1,
-     .params = {{.name = "rsi_period",
-                 .default_value = 14,
-                 .minimum = 2,
-                 .maximum = 100000,
-                 .is_whole = 1}},
-     .params_n = 1,
-     .rules = {"rsi(close, rsi_period) < 30", "rsi(close, rsi_period) > 70"}},
-    {.name = "sma_cross",
-     .kind = "strategy",
-     .protocols = {"SignalGenerator"},
-     .protocols_n = 1,
-     .params = {{.name = "fast_period",
-                 .default_value = 10,
-                 .minimum = 1,
-                 .maximum = 100000,
-                 .is_whole = 1},
-                {.name = "slow_period",
-                 .default_value = 30,
-                 .minimum = 1,
-                 .maximum = 100000,
-                 .is_whole = 1}},
-     .params_n = 2,
-     .rules = {"crosses_above(sma(close, fast_period), sma(close, slow_period))",
-               "crosses_below(sma(close, fast_period), sma(close, slow_period))"}},
-    {.name = "rules", .kind = "strategy", .protocols = {"SignalGenerator"}, .protocols_n = 1},
-};
-static const struct describe describe = {.components_n = sizeof components / sizeof *components,
-                                         .components = components};
-
-static struct err err;
-
-#define DATA "data: {symbols: [SPX]}\n"
+#include "tests/unit/plan_fixture.h"
 
 static const char seed_example[] = "type: optimization\n" DATA "strategies:\n"
                                    "  - type: momentum\n"
@@ -84,23 +28,6 @@ static const char four_executions[] = "type: optimization\n" DATA "strategies:\n
                                       "    commission: [0.001, 0.005]\n"
                                       "    initial_capital: [1000, 2000, 3000]\n"
                                       "    slippage: [0.0005, 0.001]\n";
-
-static struct config *config_of(const char *yaml)
-{
-    struct config *config = NULL;
-    err = (struct err){0};
-    int rc = config_parse(yaml, strlen(yaml), "test", NULL, 0, &describe, &config, &err);
-    cr_assert_eq(rc, 0, "%s", err.text);
-    return config;
-}
-
-static struct sharing *sharing_of_yaml(const char *yaml, struct config **ret_config)
-{
-    struct sharing *sharing = NULL;
-    *ret_config = config_of(yaml);
-    cr_assert_eq(sharing_make(*ret_config, &sharing, &err), 0, "%s", err.text);
-    return sharing;
-}
 
 /* ---- sharing -------------------------------------------------------------------------------- */
 
@@ -217,204 +144,47 @@ Test(plan, a_condition_on_parameters_is_counted)
     config_destroy(config);
 }
 
-/* ---- series --------------------------------------------------------------------------------- */
-
-#define ROWS 4
-static const int64_t times[ROWS] = {0, 1, 2, 3};
-static const double prices[ROWS] = {1, 2, 3, 4};
-static const char *const extra_names[] = {"forecast"};
-static const double *const extra[] = {prices};
-static const struct bars bars[2] = {
-    {.symbol = "SPX",
-     .rows_n = ROWS,
-     .time_ns = times,
-     .open = prices,
-     .high = prices,
-     .low = prices,
-     .close = prices,
-     .volume = prices,
-     .extra_n = 1,
-     .extra_names = extra_names,
-     .extra = extra},
-    {.symbol = "BTC",
-     .rows_n = ROWS,
-     .time_ns = times,
-     .open = prices,
-     .high = prices,
-     .low = prices,
-     .close = prices,
-     .volume = prices},
-};
-
-static bool has_key(const struct series_plan *plan, const char *key)
+/* Swept keys by the containers whose configuration they are part of. */
+Test(plan, each_swept_key_multiplies_the_containers_that_it_shapes)
 {
-    for (uint32_t i = 0; i < plan->n; i++)
-        if (strcmp(plan->key[i], key) == 0)
-            return true;
-    return false;
-}
-
-static struct series_plan *series_of(const struct config *config, uint32_t symbols_n)
-{
-    struct series_plan *plan = NULL;
-    int rc = series_plan_make(config, &describe, bars, symbols_n, 100000, &plan, &err);
-    cr_assert_eq(rc, 0, "%s", err.text);
-    return plan;
-}
-
-Test(plan, a_series_that_two_rules_name_is_planned_once)
-{
-    struct config *config = config_of("type: optimization\n" DATA "strategies:\n"
-                                      "  - type: sma_cross\n"
-                                      "    parameters: {fast_period: [5, 10, 20], "
-                                      "slow_period: [10, 20, 40]}\n");
-    struct series_plan *plan = series_of(config, 1);
-    cr_expect_eq(plan->n, 4);
-    cr_expect(has_key(plan, "sma(close,5)"));
-    cr_expect(has_key(plan, "sma(close,40)"));
-    series_plan_destroy(plan);
-    config_destroy(config);
-}
-
-Test(plan, each_symbol_has_its_own_series)
-{
-    struct config *config = config_of("type: optimization\ndata: {symbols: [SPX, BTC]}\n"
-                                      "strategies: [{type: momentum}]\n");
-    struct series_plan *plan = series_of(config, 2);
-    cr_expect_eq(plan->n, 2);
-    cr_expect_eq(plan->symbol[0], 0);
-    cr_expect_eq(plan->symbol[1], 1);
-    cr_expect_str_eq(plan->key[0], plan->key[1]);
-    series_plan_destroy(plan);
-    config_destroy(config);
-}
-
-static const char rules_yaml[] = "type: backtest\n" DATA "strategies:\n"
-                                 "  - type: rules\n"
-                                 "    parameters: {n: 3}\n"
-                                 "    long_entry: %s\n";
-
-static int plan_rule(const char *rule, uint32_t symbols_n)
-{
-    char yaml[1024];
-    struct series_plan *plan = NULL;
-    snprintf(yaml, sizeof yaml, rules_yaml, rule);
-    struct config *config = config_of(yaml);
-    int rc = series_plan_make(config, &describe, bars, symbols_n, 100000, &plan, &err);
-    series_plan_destroy(plan);
-    config_destroy(config);
-    return rc;
-}
-
-Test(plan, an_unknown_name_is_refused_with_a_suggestion)
-{
-    cr_expect_eq(plan_rule("sma(forecast, n) > 0", 1), 0, "%s", err.text);
-    cr_expect_lt(plan_rule("sma(forecats, n) > 0", 1), 0);
-    cr_expect_eq(err.kind, ERR_CONFIG);
-    cr_expect_not_null(strstr(err.text, "forecast"), "%s", err.text);
-    cr_expect_lt(plan_rule("close * n > forecast", 2), 0);
-    cr_expect_not_null(strstr(err.text, "BTC"), "%s", err.text);
-    cr_expect_lt(plan_rule("clos > sma(close, n)", 1), 0);
-    cr_expect_not_null(strstr(err.text, "did you mean \"close\"?"), "%s", err.text);
-}
-
-Test(plan, an_error_of_a_rule_names_its_place_in_the_file)
-{
-    static const char *const wrong[] = {"clos > sma(close, n)", "sma(close, n / 2) > 1",
-                                        "shift(close, 0 - n) > close", "sma(n, 3) > 1"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        cr_expect_lt(plan_rule(wrong[i], 1), 0, "%s", wrong[i]);
-        cr_expect_eq(err.kind, ERR_CONFIG);
-        cr_expect_eq(strncmp(err.text, "test:6:17: long_entry: ", 23), 0, "%s", err.text);
-    }
-}
-
-Test(plan, values_that_an_indicator_refuses_are_counted_once_and_the_first_is_told)
-{
-    struct config *config = config_of("type: optimization\n" DATA "strategies:\n"
-                                      "  - type: rules\n"
-                                      "    parameters: {n: [0, 1, 2.5, 3], lag: [1, -1]}\n"
-                                      "    long_entry: close > sma(close, n)\n"
-                                      "    long_exit: close < sma(close, n) or close < "
-                                      "shift(close, lag)\n");
-    struct series_plan *plan = series_of(config, 1);
-    cr_expect_eq(plan->n, 2);
-    cr_expect_eq(plan->refused_n, 3);
-    cr_expect_eq(strncmp(plan->refused.text, "test:6:17: long_entry: `sma(close, n)`: ", 40), 0,
-                 "%s", plan->refused.text);
-    series_plan_destroy(plan);
-    config_destroy(config);
-}
-
-/* 10^9 combinations of 1,000 periods by 1,000 periods by 1,000 capitals need 1,999 series at most.
- */
-Test(plan, a_billion_combinations_cost_their_distinct_series)
-{
-    struct config *config;
-    struct sharing *s = sharing_of_yaml(
-        "type: optimization\n" DATA "strategies:\n"
-        "  - type: sma_cross\n"
-        "    parameters: {fast_period: {from: 1, to: 1000, step: 1}, "
-        "slow_period: {from: 1, to: 1000, step: 1}}\n"
-        "optimization:\n"
-        "  parameter_grids: {initial_capital: {from: 1000, to: 1000000, step: 1000}}\n",
-        &config);
-    struct series_plan *plan = series_of(config, 1);
-    cr_expect_eq(s->combinations_n, 1000000000);
-    cr_expect_eq(s->total, 2000000003);
-    cr_expect_eq(s->naive_total, 4000000001);
-    cr_expect_eq(plan->n, 1000);
-    cr_expect_leq(graph_nodes_n(plan->graph), 1001);
-    series_plan_destroy(plan);
-    sharing_destroy(s);
-    config_destroy(config);
-}
-
-Test(plan, too_many_series_are_refused_with_their_number)
-{
-    struct config *config = config_of("type: optimization\n" DATA "strategies:\n"
-                                      "  - type: momentum\n"
-                                      "    parameters: {lookback_period: {from: 1, to: 5000, "
-                                      "step: 1}}\n");
-    struct series_plan *plan = NULL;
-    cr_expect_lt(series_plan_make(config, &describe, bars, 1, 100, &plan, &err), 0);
-    cr_expect_null(plan);
-    cr_expect_eq(err.kind, ERR_CONFIG);
-    cr_expect_not_null(strstr(err.text, "5000"), "%s", err.text);
-    config_destroy(config);
-}
-
-/* ---- pieces --------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *rule;
-    const char *pieces[4];
-} cuts[] = {
-    {"crosses_above(sma(close,f), sma(close,s))", {"sma(close,f)", "sma(close,s)"}},
-    {"sma(ema(close,3),4) > 1e5", {"sma(ema(close,3),4)"}},
-    {"macd(close,12,26,9).hist > 0 and rsi(close,n) < 30",
-     {"macd(close,12,26,9).hist", "rsi(close,n)"}},
-    {"rsi(close,n) < 30 or rsi(close,n) > 70", {"rsi(close,n)"}},
-    {"close > shift(max(high,n),1)", {"max(high,n)"}},
-    {"close > open * 1.5", {NULL}},
-    {"close > shift(close,2e1)", {NULL}},
-    {"shift(shift(max(high,n), f ),1e0 + n) > 1",
-     {"shift(close,1e0 + n)", "shift(close, f )", "max(high,n)"}},
-    {"not (atr( n ) > 2)", {"atr( n )"}},
-};
-
-Test(plan, a_rule_is_cut_into_its_outermost_indicators)
-{
-    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        struct pieces pieces;
-        size_t n = 0;
-        while (n < 4 && cuts[i].pieces[n])
-            n++;
-        cr_assert_eq(pieces_find(cuts[i].rule, &pieces), 0);
-        cr_assert_eq(pieces.n, n, "%s", cuts[i].rule);
-        for (size_t k = 0; k < n; k++)
-            cr_expect_str_eq(pieces.text[k], cuts[i].pieces[k]);
-        pieces_fini(&pieces);
+    static const struct {
+        const char *grid;
+        uint32_t risk_n, execution_n;
+    } rows[] = {
+        {"commission_fixed: [0, 1, 2]", 1, 3},
+        {"commission_maximum: [none, 50]", 1, 2},
+        {"slippage_volume_share: [none, 0.5]", 1, 2},
+        {"slippage_impact: [0, 1]", 1, 2},
+        {"spread: {from: 0, to: 0.003, step: 0.001}", 1, 4},
+        {"delay: [0, 1, 2]", 1, 3},
+        {"borrow_fee: [0, 0.1]", 1, 2},
+        {"margin_interest: [0, 0.1]", 1, 2},
+        {"max_exposure: [none, 0.5]", 2, 1},
+        {"max_leverage: [1, 2]", 2, 1},
+        {"max_drawdown: [0.2, none]", 2, 1},
+        {"max_daily_loss: [none, 0.5]", 2, 1},
+        {"cooldown_bars: {from: 0, to: 4, step: 2}", 3, 1},
+        {"min_notional: [0, 10]", 1, 1},
+        {"maintenance_margin: [0, 0.5]", 1, 1},
+        {"max_bars: [none, 5]", 1, 1},
+        {"trailing_amount: [none, 5]", 1, 1},
+        {"target_percent: [0.5, 1]", 1, 1},
+        {"delay: [0, 1], cooldown_bars: [0, 1, 2]", 3, 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char yaml[512];
+        struct config *config;
+        snprintf(yaml, sizeof yaml,
+                 "type: optimization\n" DATA "strategies: [{type: momentum}]\n"
+                 "optimization: {parameter_grids: {%s}}\n",
+                 rows[i].grid);
+        struct sharing *s = sharing_of_yaml(yaml, &config);
+        cr_expect_eq(s->risk_n, rows[i].risk_n, "%s: %u", rows[i].grid, s->risk_n);
+        cr_expect_eq(s->execution_n, rows[i].execution_n, "%s: %u", rows[i].grid, s->execution_n);
+        expect_lists_agree(config, s, s->risk, s->risk_n, true);
+        expect_lists_agree(config, s, s->execution, s->execution_n, false);
+        sharing_destroy(s);
+        config_destroy(config);
     }
 }
 
@@ -496,6 +266,79 @@ Test(plan, json_of_the_seeds_example_has_its_containers_and_wiring)
     expect_wire(plan, "strategies_to_risk_0", "selective", 8, 1);
     expect_wire(plan, "risk_to_execution_0", "pipeline", 1, 1);
     expect_wire(plan, "execution_0_to_portfolios", "selective", 1, 8);
+    json_decref(plan);
+}
+
+/* The value at a path of keys below the configuration of the first container of a kind. */
+static const json_t *config_value(const json_t *plan, const char *kind, const char *path)
+{
+    const json_t *list = json_object_get(json_object_get(plan, "containers"), kind);
+    const json_t *at = json_object_get(json_array_get(list, 0), "config");
+    char key[64];
+    while (at && *path) {
+        size_t n = strcspn(path, ".");
+        snprintf(key, sizeof key, "%.*s", (int)n, path);
+        at = json_object_get(at, key);
+        path += path[n] ? n + 1 : n;
+    }
+    return at;
+}
+
+Test(plan, json_shows_every_key_of_a_containers_configuration)
+{
+    static const struct {
+        const char *kind, *path, *value;
+    } rows[] = {
+        {"execution", "fill", "\"next_open\""},
+        {"execution", "delay", "2"},
+        {"execution", "time_in_force", "\"day\""},
+        {"execution", "stops_exact", "true"},
+        {"execution", "slips_in_bar", "false"},
+        {"execution", "commission.fixed", "1"},
+        {"execution", "commission.maximum", "null"},
+        {"execution", "slippage", "0.5"},
+        {"execution", "spread", "0.25"},
+        {"execution", "borrow_fee", "0"},
+        {"risk", "max_exposure", "0.5"},
+        {"risk", "max_drawdown", "null"},
+        {"risk", "cooldown_bars", "4"},
+        {"risk", "conflicting_signals", "\"enter\""},
+        {"risk", "commission", "null"},
+        {"portfolio", "sizing", "{\"target_volatility\": 0.5, \"lookback\": 30}"},
+        {"portfolio", "min_notional", "0"},
+        {"portfolio", "bankruptcy", "\"end\""},
+        {"portfolio", "cash_check", "\"at_fill\""},
+        {"strategy", "exits.max_bars", "9"},
+        {"strategy", "exits.stop_loss", "null"},
+        {"strategy", "exits.base", "\"fill_price\""},
+        {"strategy", "rules.long_limit", "\"low\""},
+        {"strategy", "parameters", "{}"},
+    };
+    json_t *plan =
+        json_of(DATA "strategies: [{type: rules, long_entry: close > 1, long_limit: low}]\n"
+                     "execution: {commission: {fixed: 1}, slippage: 0.5, spread: 0.25, delay: 2,\n"
+                     "  time_in_force: day, stops_exact: true}\n"
+                     "risk: {max_exposure: 0.5, cooldown_bars: 4}\n"
+                     "exits: {max_bars: 9}\n"
+                     "portfolio: {sizing: {target_volatility: 0.5, lookback: 30}}\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const json_t *value = config_value(plan, rows[i].kind, rows[i].path);
+        char *text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+        cr_expect(text && strcmp(text, rows[i].value) == 0, "%s %s: %s", rows[i].kind, rows[i].path,
+                  text ? text : "missing");
+        free(text);
+    }
+    json_decref(plan);
+}
+
+Test(plan, strategies_with_other_prices_have_other_hashes)
+{
+    json_t *plan = json_of(DATA "strategies:\n"
+                                "  - {type: rules, long_entry: close > 1}\n"
+                                "  - {type: rules, long_entry: close > 1, long_limit: low}\n"
+                                "  - {type: rules, long_entry: close > 1, long_stop: low}\n"
+                                "  - {type: rules, long_entry: close > 1, long_stop: low}\n");
+    expect_hashes(json_object_get(plan, "containers"), "strategy", 3);
     json_decref(plan);
 }
 

@@ -318,11 +318,10 @@ Test(attempt, a_limit_that_was_met_is_in_the_fault)
 
 /* ---- waves ---------------------------------------------------------------------------------- */
 
-/* Whether the fills of one step of such a wave fit into one frame, each symbol of each lane
- * closing, opening and closing again. */
+/* Whether the fills of one step of such a wave fit into one frame, at their most. */
 static bool wave_fits(uint32_t lanes_n, uint32_t symbols_n)
 {
-    struct fills f = {.step = 1, .n = lanes_n * symbols_n * 3};
+    struct fills f = {.step = 1, .n = lanes_n * symbols_n * PACE_STEP_FILLS_MAX};
     struct buf b = {0};
     f.fills = calloc(f.n, sizeof *f.fills);
     cr_assert(f.fills);
@@ -337,7 +336,7 @@ static bool wave_fits(uint32_t lanes_n, uint32_t symbols_n)
 
 Test(pace, fills_of_the_largest_wave_fit_into_one_frame)
 {
-    static const uint32_t symbols[] = {12, 13, 100, SPEC_SYMBOLS_MAX};
+    static const uint32_t symbols[] = {2, 12, 13, 100, SPEC_SYMBOLS_MAX};
     for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
         uint32_t n = pace_wave_lanes_max(symbols[i]);
         cr_assert_gt(n, 0);

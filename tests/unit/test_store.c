@@ -144,6 +144,29 @@ Test(store, keeps_older_bars_when_a_name_moves_on)
     store_close(s);
 }
 
+Test(store, keeps_which_actions_went_into_bars_with_their_name)
+{
+    struct store *s = open_store(STORE_WRITE);
+    struct err err = {0};
+    struct bars bars = make_bars("SPX", 100, 100), *got = NULL;
+    struct symbol_info info;
+    const struct symbol_actions actions = {
+        .source = "actions.csv", .splits_n = 2, .dividends_n = 70000, .dividends = 1};
+    cr_assert_eq(store_put_bars_adjusted(s, &bars, "a.csv", &actions, &err), 0, "%s", err.text);
+    cr_assert_eq(store_get_bars(s, "SPX", NULL, &got, &info, &err), 0, "%s", err.text);
+    bars_free(got);
+    cr_expect_str_eq(info.source, "a.csv");
+    cr_expect_str_eq(info.actions.source, "actions.csv");
+    cr_expect_eq(info.actions.splits_n, 2);
+    cr_expect_eq(info.actions.dividends_n, 70000);
+    cr_expect_eq(info.actions.dividends, 1);
+    cr_assert_eq(store_put_bars(s, &bars, "b.csv", &err), 0);
+    cr_assert_eq(store_get_bars(s, "SPX", NULL, &got, &info, &err), 0, "%s", err.text);
+    bars_free(got);
+    cr_expect_str_eq(info.actions.source, "", "the same bars as they are have none");
+    store_close(s);
+}
+
 Test(store, suggests_a_symbol_for_a_misspelt_one)
 {
     struct store *s = open_store(STORE_WRITE);

@@ -3,7 +3,7 @@
  */
 #include <errno.h>
 
-#include "worker/broker/order_book.h"
+#include "worker/broker/execution.h"
 #include "worker/builtin.h"
 #include "worker/container.h"
 
@@ -13,16 +13,18 @@ struct broker_state {
     const struct bus *bus;
 };
 
+/* An account that a fill at its close has ended hears of no more. */
 static void broker_emit(void *ctx, const struct fill *fill)
 {
     const struct broker_state *b = ctx;
-    bus_publish(b->bus, EVENT_FILL, fill);
+    if (!b->execution.account->is_bankrupt)
+        bus_publish(b->bus, EVENT_FILL, fill);
 }
 
 static int broker_configure(void *self, const struct combo *combo, const struct strategy_spec *spec,
                             struct err *err)
 {
-    ((struct broker_state *)self)->execution.cfg = &combo->execution;
+    ((struct broker_state *)self)->execution.combo = combo;
     return 0;
 }
 
@@ -54,7 +56,7 @@ static void broker_on_bar(void *self, const void *event)
 
 static void broker_on_order(void *self, const void *event)
 {
-    order_book_place(&((struct broker_state *)self)->book, event);
+    execution_place(&((const struct broker_state *)self)->execution, event);
 }
 
 static int broker_subscribe(void *self, struct bus *bus)
@@ -71,19 +73,14 @@ static void broker_finish(void *self, uint32_t last_step)
     execution_end(&b->execution, last_step);
 }
 
-static const struct component_param broker_params[] = {
-    {"commission", NULL, 0, 0, 1, 0, "fraction of the value of each fill"},
-    {"slippage", NULL, 0, 0, 1, 0, "fraction of the price, against you; targets do not slip"},
-};
-
 const struct component_type type_broker = {
     .name = "broker",
     .kind = "execution",
-    .what = "Fills market orders at the next open and watches stops and targets inside each bar.",
+    .what =
+        "Fills orders and watches the brackets of open positions, bar by bar. Configured by the "
+        "keys of `execution` and `exits`: docs/CONFIGURATION.md.",
     .capabilities = 1 << CAPABILITY_LIFECYCLE | 1 << CAPABILITY_EVENTS | 1 << CAPABILITY_RESET,
     .state_bytes = sizeof(struct broker_state),
-    .params = broker_params,
-    .params_n = sizeof broker_params / sizeof broker_params[0],
     .lifecycle = &(const struct lifecycle){.initialize = broker_initialize},
     .configurable = &(const struct configurable){broker_configure},
     .event_subscriber = &(const struct event_subscriber){broker_subscribe},

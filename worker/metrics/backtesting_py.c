@@ -14,29 +14,7 @@
 #include "worker/metrics/exact.h"
 #include "worker/metrics/stats.h"
 
-#define PERIOD_BARS_N 100             /* bars at the end that tell the period */
 #define WEEKEND_SHARE (2.0 / 7 * 0.6) /* above it, the market trades at weekends */
-
-/* Spacing of the last bars: the median, in ns; 0 for a single bar. */
-static int64_t bar_period_ns(const struct metrics_input *in)
-{
-    int64_t sorted[PERIOD_BARS_N];
-    uint32_t bars_n = in->bars_n < PERIOD_BARS_N ? in->bars_n : PERIOD_BARS_N;
-    const int64_t *time_ns = in->time_ns + (in->bars_n - bars_n);
-    uint32_t n = bars_n > 0 ? bars_n - 1 : 0;
-
-    if (n == 0)
-        return 0;
-    for (uint32_t i = 0; i < n; i++) {
-        int64_t step = time_ns[i + 1] - time_ns[i];
-        uint32_t j = i;
-
-        for (; j > 0 && sorted[j - 1] > step; j--)
-            sorted[j] = sorted[j - 1];
-        sorted[j] = step;
-    }
-    return n % 2 ? sorted[n / 2] : sorted[n / 2 - 1] + (sorted[n / 2] - sorted[n / 2 - 1]) / 2;
-}
 
 /* The largest of day, hour, minute, second … that divides the period. */
 static double round_unit_ns(int64_t period_ns)
@@ -241,9 +219,9 @@ static void drawdowns(const struct metrics_input *in, double unit_ns, double *me
     if (spells.n == 0)
         return;
     metrics[METRIC_AVG_DRAWDOWN_PCT] = -spells.depth_sum / spells.n * 100;
-    metrics[METRIC_MAX_DRAWDOWN_DURATION_DAYS] = days_rounded_up(spells.longest_ns, unit_ns);
+    metrics[METRIC_MAX_DRAWDOWN_DURATION_DAYS] = days_rounded_up(spells.longest, unit_ns);
     metrics[METRIC_AVG_DRAWDOWN_DURATION_DAYS] =
-        days_rounded_up(spells.length_sum_ns / spells.n, unit_ns);
+        days_rounded_up(spells.length_sum / spells.n, unit_ns);
 }
 
 /* Share of the bars that lie within a closed trade, each counted once. */
@@ -267,15 +245,14 @@ void metrics_backtesting_py(const struct metrics_input *in, double *scratch, dou
     struct trade_stats trades = trade_stats(in);
     bool loses_all = trades.return_log_mean == -INFINITY;
 
-    metrics_common(in, &trades, metrics);
+    metrics_common(in, &trades, scratch, metrics);
     ratios(in, &calendar, scratch, metrics);
     market(in, scratch, metrics);
     drawdowns(in, calendar.unit_ns, metrics);
     metrics[METRIC_EXPOSURE_PCT] = exposure_pct(in, scratch);
     metrics[METRIC_AVG_TRADE_PCT] = loses_all ? 0 : (exact_exp(trades.return_log_mean) - 1) * 100;
-    metrics[METRIC_MAX_TRADE_DURATION_DAYS] = days_rounded_up(trades.longest_ns, calendar.unit_ns);
-    metrics[METRIC_AVG_TRADE_DURATION_DAYS] =
-        days_rounded_up(trades.length_mean_ns, calendar.unit_ns);
+    metrics[METRIC_MAX_TRADE_DURATION_DAYS] = days_rounded_up(trades.longest, calendar.unit_ns);
+    metrics[METRIC_AVG_TRADE_DURATION_DAYS] = days_rounded_up(trades.length_mean, calendar.unit_ns);
     metrics[METRIC_PROFIT_FACTOR] = ratio(trades.return_gain_sum, -trades.return_loss_sum);
     metrics[METRIC_COMMISSIONS] = trades.commission_sum;
 }

@@ -1,154 +1,173 @@
 /* SPDX-License-Identifier: MIT */
-/* The native profile. Returns, their deviation, beta, average drawdown and durations rest on daily
- * equity, the last of each UTC day; maximum drawdown, peak and exposure rest on every bar. Sharpe
- * and Sortino are arithmetic; deviations divide by n - 1.
+/* The native profile. Returns and all that is made of them, drawdowns but the deepest, ulcer index
+ * and durations rest on daily equity, the last of each UTC day; maximum drawdown, peak, exposure
+ * and excursions rest on every bar. Sharpe and Sortino are arithmetic; deviations divide by n - 1.
  *
- * The return of a day is that from the day before, so there is one fewer than days. A day that
- * starts without equity has no return, and none follows it. */
+ * The return of a day is that from the day before, so there is one fewer than days. */
 #include <math.h>
 
 #include "proto/units.h"
 #include "worker/metrics/exact.h"
+#include "worker/metrics/normal.h"
 #include "worker/metrics/stats.h"
 
 #define PERIODS_PER_YEAR 252
-#define CHUNK_N          128 /* days of the market at a time; a multiple of LANES_N */
 
-static void day_equity(const struct metrics_input *in, double *ret_equity)
+/* The run by days. */
+struct days {
+    const struct metrics_input *in;
+    double per_year, risk_free; /* the latter a year */
+    double growth;              /* last equity by initial capital */
+    struct distribution r;
+    struct in_a_row in_a_row;
+};
+
+/* What autocorrelation takes off a ratio: the square root of 1 + 2 sum over lags i of (n - i) / n
+ * |c|^i, whose sum is c / (1 - c) (1 - (1 - c^n) / (n (1 - c))) for c = |c|. */
+static double autocorrelation_penalty(const struct days *d)
 {
-    for (uint32_t day = 0; day < in->days_n; day++)
-        ret_equity[day] = in->equity[in->day_end[day]];
+    double c = fabs(d->in_a_row.correlation), n = d->r.n;
+
+    if (!(c < 1))
+        return 1;
+    return sqrt(1 + 2 * c / (1 - c) * (1 - (1 - exact_pow(c, n)) / (n * (1 - c))));
 }
 
-/* The equity of days becomes returns, in place; returns how many there are. */
-static uint32_t day_returns(double *equity, uint32_t days_n)
+static void ratios(const struct days *d, double *metrics)
 {
-    uint32_t n = 0;
-
-    while (n < days_n && equity[n] > 0)
-        n++;
-    n = n < days_n ? n : days_n - 1;
-    for (uint32_t i = 0; i < n; i++)
-        equity[i] = equity[i + 1] / equity[i] - 1;
-    return n;
-}
-
-static void ratios(const struct metrics_input *in, const double *returns, uint32_t n,
-                   double *metrics)
-{
-    double per_year = isnan(in->periods_per_year) ? PERIODS_PER_YEAR : in->periods_per_year;
-    double risk_free = isnan(in->risk_free) ? 0 : in->risk_free / per_year;
-    double mean = ratio(lanes_sum(returns, n), n);
-    double excess = mean - risk_free;
-    double std = n > 1 ? sqrt(lanes_sum_sq(returns, n, mean) / (n - 1.0)) : NAN;
-    double downside = sqrt(ratio(lanes_sum_down_sq(returns, n, risk_free), n));
-    double growth = in->equity[in->bars_n - 1] / in->initial_capital;
+    const struct metrics_input *in = d->in;
+    double excess = d->r.mean - d->risk_free / d->per_year;
+    double downside = sqrt(ratio(d->r.under_sq_sum, d->r.n));
+    double sharpe = ratio(excess, d->r.std), penalty = autocorrelation_penalty(d);
 
     if (in->days_n > 1)
         metrics[METRIC_RETURN_ANN_PCT] =
-            (exact_pow(growth, per_year / (in->days_n - 1.0)) - 1) * 100;
-    metrics[METRIC_VOLATILITY_ANN_PCT] = std * sqrt(per_year) * 100;
-    metrics[METRIC_SHARPE] = ratio(excess, std) * sqrt(per_year);
-    metrics[METRIC_SORTINO] = ratio(excess * per_year, downside * sqrt(per_year));
+            (exact_pow(d->growth, d->per_year / (in->days_n - 1.0)) - 1) * 100;
+    metrics[METRIC_VOLATILITY_ANN_PCT] = d->r.std * sqrt(d->per_year) * 100;
+    metrics[METRIC_SHARPE] = sharpe * sqrt(d->per_year);
+    metrics[METRIC_SORTINO] = ratio(excess * d->per_year, downside * sqrt(d->per_year));
+    metrics[METRIC_ADJUSTED_SORTINO] = metrics[METRIC_SORTINO] / sqrt(2);
+    metrics[METRIC_SMART_SHARPE] = metrics[METRIC_SHARPE] / penalty;
+    metrics[METRIC_SMART_SORTINO] = metrics[METRIC_SORTINO] / penalty;
+    metrics[METRIC_OMEGA] = ratio(d->r.over_sum, -d->r.under_sum);
+    metrics[METRIC_GAIN_TO_PAIN] = ratio(d->r.sum, -d->r.loss_sum);
+    metrics[METRIC_PSR] = psr(&d->r, sharpe);
+    metrics[METRIC_MIN_TRACK_RECORD] = min_track_record(&d->r, sharpe);
 }
 
-/* Sums for beta, one lane tree each. The market's return is taken from the first one of all:
- * shifted data keep their digits when squared. */
-struct beta_sums {
-    struct lanes r, m, rm, mm;
-    double shift;
-};
-
-/* Adds n <= CHUNK_N days: returns r, and closes from the day before the first. */
-static void beta_add(struct beta_sums *sums, const double *r, const double *close, uint32_t n)
+static void spread(const struct days *d, const double *returns, double *work, double *metrics)
 {
-    double m[CHUNK_N];
+    struct tails t = metrics_spread(returns, &d->r, work, metrics);
+    uint32_t losses_n = d->in_a_row.losses_n;
 
-    for (uint32_t i = 0; i < n; i++)
-        m[i] = close[i + 1] / close[i] - 1 - sums->shift;
-    for (uint32_t i = 0; i < n; i += LANES_N)
-        for (uint32_t j = 0; j < LANES_N && i + j < n; j++) {
-            sums->r.lane[j] += r[i + j];
-            sums->m.lane[j] += m[i + j];
-            sums->rm.lane[j] += r[i + j] * m[i + j];
-            sums->mm.lane[j] += m[i + j] * m[i + j];
-        }
+    metrics[METRIC_COMMON_SENSE_RATIO] =
+        ratio(d->r.sum - d->r.loss_sum, -d->r.loss_sum) * metrics[METRIC_TAIL_RATIO];
+    metrics[METRIC_BEST_DAY_PCT] = d->r.most * 100;
+    metrics[METRIC_WORST_DAY_PCT] = d->r.least * 100;
+    metrics[METRIC_OUTLIER_WIN_RATIO] =
+        ratio(t.p99, (d->r.sum - d->r.loss_sum) / (d->r.n - losses_n));
+    metrics[METRIC_OUTLIER_LOSS_RATIO] = ratio(t.p01, d->r.loss_sum / losses_n);
 }
 
-/* Beta over the days on which both have a return; the market has none before its first close.
- * returns[i] is that of day i + 1. */
-static double beta(const struct metrics_input *in, const double *returns, uint32_t returns_n)
+static void market(const struct days *d, const double *returns, double *metrics)
 {
-    struct beta_sums sums = {0};
-    const uint32_t *day_end = in->day_end;
-    double close[CHUNK_N + 1];
-    uint32_t first = 0;
-    double mean_m;
-
-    while (first < returns_n && isnan(in->benchmark[day_end[first]]))
-        first++;
-    if (returns_n < first + 2)
-        return NAN;
-    sums.shift = in->benchmark[day_end[first + 1]] / in->benchmark[day_end[first]] - 1;
-    for (uint32_t i = first; i < returns_n; i += CHUNK_N) {
-        uint32_t n = returns_n - i < CHUNK_N ? returns_n - i : CHUNK_N;
-
-        for (uint32_t j = 0; j <= n; j++)
-            close[j] = in->benchmark[day_end[i + j]];
-        beta_add(&sums, returns + i, close, n);
-    }
-    mean_m = lanes_total(&sums.m) / (returns_n - first);
-    return ratio(lanes_total(&sums.rm) - mean_m * lanes_total(&sums.r),
-                 lanes_total(&sums.mm) - mean_m * lanes_total(&sums.m));
-}
-
-static void market(const struct metrics_input *in, const double *returns, uint32_t n,
-                   double *metrics)
-{
-    double risk_free = isnan(in->risk_free) ? 0 : in->risk_free;
+    const struct metrics_input *in = d->in;
+    struct market_fit fit = market_fit(returns, in->benchmark_return, d->r.n);
     double held = in->benchmark[in->bars_n - 1] / in->benchmark[0] - 1;
     double made = metrics[METRIC_RETURN_PCT] / 100;
 
     metrics[METRIC_BUY_HOLD_RETURN_PCT] = held * 100;
-    metrics[METRIC_BETA] = beta(in, returns, n);
+    metrics[METRIC_BETA] = fit.n > 1 ? ratio(fit.cov, fit.var_m) : NAN;
     metrics[METRIC_ALPHA_PCT] =
-        (made - risk_free - metrics[METRIC_BETA] * (held - risk_free)) * 100;
+        (made - d->risk_free - metrics[METRIC_BETA] * (held - d->risk_free)) * 100;
+    metrics[METRIC_MARKET_R2] = ratio(fit.cov * fit.cov, fit.var_r * fit.var_m);
+    metrics[METRIC_TREYNOR] = ratio(d->r.mean * d->per_year - d->risk_free, metrics[METRIC_BETA]);
+    if (fit.n > 1)
+        metrics[METRIC_INFORMATION_RATIO] =
+            ratio(fit.mean_r - fit.mean_m, sqrt(fit.var_active / (fit.n - 1.0))) *
+            sqrt(d->per_year);
 }
 
-static void drawdowns(const struct metrics_input *in, const double *equity, double *metrics)
+static void drawdowns(const struct days *d, const double *equity, double *metrics)
 {
+    const struct metrics_input *in = d->in;
     struct drawdown_spells spells = drawdown_spells(&(struct drawdown_points){
         .equity = equity,
         .time_ns = in->time_ns,
         .pick = in->day_end,
         .n = in->days_n,
     });
-    double max = -metrics[METRIC_MAX_DRAWDOWN_PCT];
+    struct under_water under = under_water(equity, in->days_n, in->initial_capital);
+    double max_pct = -metrics[METRIC_MAX_DRAWDOWN_PCT];
+    double ulcer = sqrt(under.sq_sum / in->days_n);
+    double mean = under.sum / in->days_n;
+    double deviation = sqrt((under.sq_sum - under.sum * mean) / (in->days_n - 1.0));
+    double shortfall = mean + NORMAL_MEAN_BELOW_05 * deviation;
 
-    metrics[METRIC_CALMAR] = max > 0 ? ratio(metrics[METRIC_CAGR_PCT], max) : NAN;
+    metrics[METRIC_TIME_UNDER_WATER_PCT] = (double)under.points_n / in->days_n * 100;
+    metrics[METRIC_ULCER_INDEX_PCT] = ulcer * 100;
+    metrics[METRIC_ULCER_PERFORMANCE] = ratio(metrics[METRIC_CAGR_PCT] / 100 - d->risk_free, ulcer);
+    metrics[METRIC_CALMAR] = max_pct > 0 ? ratio(metrics[METRIC_CAGR_PCT], max_pct) : NAN;
+    metrics[METRIC_RECOVERY_FACTOR] =
+        max_pct > 0 ? ratio(metrics[METRIC_RETURN_PCT], max_pct) : NAN;
+    metrics[METRIC_SERENITY_INDEX] = ratio(d->r.sum - d->risk_free, ulcer * -shortfall / d->r.std);
     if (spells.n == 0)
         return;
     metrics[METRIC_AVG_DRAWDOWN_PCT] = -spells.depth_sum / spells.n * 100;
-    metrics[METRIC_MAX_DRAWDOWN_DURATION_DAYS] = spells.longest_ns / NS_PER_DAY;
-    metrics[METRIC_AVG_DRAWDOWN_DURATION_DAYS] = spells.length_sum_ns / spells.n / NS_PER_DAY;
+    metrics[METRIC_MAX_DRAWDOWN_DURATION_DAYS] = spells.longest / NS_PER_DAY;
+    metrics[METRIC_AVG_DRAWDOWN_DURATION_DAYS] = spells.length_sum / spells.n / NS_PER_DAY;
+}
+
+static void trade_metrics(const struct trade_stats *t, double *metrics)
+{
+    metrics_trades(t, metrics);
+    metrics[METRIC_MAX_TRADE_DURATION_DAYS] = t->longest / NS_PER_DAY;
+    metrics[METRIC_AVG_TRADE_DURATION_DAYS] = t->length_mean / NS_PER_DAY;
+    metrics[METRIC_AVG_WINNING_TRADE_DURATION_DAYS] =
+        ratio(t->all.length_gain, t->all.gains_n) / NS_PER_DAY;
+    metrics[METRIC_AVG_LOSING_TRADE_DURATION_DAYS] =
+        ratio(t->all.length_loss, t->all.losses_n) / NS_PER_DAY;
+    metrics[METRIC_EXPECTANCY] = t->pnl_mean;
+    metrics[METRIC_PAYOFF_RATIO] = t->payoff;
+    metrics[METRIC_RISK_OF_RUIN] = exact_pow((1 - t->win_share) / (1 + t->win_share), t->all.n);
+    metrics[METRIC_CPC_INDEX] = metrics[METRIC_PROFIT_FACTOR] * t->win_share * t->payoff;
+    metrics[METRIC_CLOSED_TRADES] = t->all.n;
+}
+
+/* From the initial capital, so that the months together are the whole return. */
+static void calendar(const struct days *d, const double *equity, double *metrics)
+{
+    struct calendar_stats stats;
+
+    if (d->r.n == 0)
+        return;
+    stats = calendar_stats(d->in, equity, d->in->initial_capital, 0, d->r.n);
+    metrics_calendar(&stats, d->growth, d->r.n, metrics);
 }
 
 void metrics_native(const struct metrics_input *in, double *scratch, double *metrics)
 {
+    struct days d = {
+        .in = in,
+        .per_year = isnan(in->periods_per_year) ? PERIODS_PER_YEAR : in->periods_per_year,
+        .risk_free = isnan(in->risk_free) ? 0 : in->risk_free,
+        .growth = in->equity[in->bars_n - 1] / in->initial_capital,
+    };
     struct trade_stats trades = trade_stats(in);
+    double *equity = scratch, *returns = scratch + 2 * (size_t)in->bars_n;
     uint32_t returns_n;
 
-    metrics_common(in, &trades, metrics);
-    day_equity(in, scratch);
-    drawdowns(in, scratch, metrics);
-    returns_n = day_returns(scratch, in->days_n);
-    ratios(in, scratch, returns_n, metrics);
-    market(in, scratch, returns_n, metrics);
-    metrics[METRIC_EXPOSURE_PCT] = (double)in->exposed_bars_n / in->bars_n * 100;
-    metrics[METRIC_AVG_TRADE_PCT] = trades.return_mean * 100;
-    metrics[METRIC_MAX_TRADE_DURATION_DAYS] = trades.longest_ns / NS_PER_DAY;
-    metrics[METRIC_AVG_TRADE_DURATION_DAYS] = trades.length_mean_ns / NS_PER_DAY;
-    metrics[METRIC_PROFIT_FACTOR] = ratio(trades.pnl_gain_sum, -trades.pnl_loss_sum);
-    metrics[METRIC_COMMISSIONS] = in->commissions;
-    metrics[METRIC_SLIPPAGE_COST] = in->slippage_cost;
+    metrics_common(in, &trades, equity, metrics);
+    trade_metrics(&trades, metrics);
+    metrics[METRIC_ORDERS] = (double)in->facts.orders_n;
+    metrics[METRIC_EQUITY_R2] = straightness(equity, in->days_n);
+    metrics[METRIC_TURNOVER_ANN] = metrics[METRIC_TURNOVER] * ratio(d.per_year, in->days_n - 1.0);
+    returns_n = day_returns(equity, in->days_n, returns);
+    d.r = distribution(returns, returns_n, d.risk_free / d.per_year);
+    d.in_a_row = in_a_row(returns, &d.r);
+    ratios(&d, metrics);
+    drawdowns(&d, equity, metrics);
+    market(&d, returns, metrics);
+    calendar(&d, equity, metrics);
+    spread(&d, returns, scratch, metrics); /* in place of equity, which is done with */
 }

@@ -10,6 +10,13 @@
 #include "worker/builtin.h"
 #include "worker/container.h"
 #include "worker/metrics/metrics.h"
+#include "worker/monitor/excursion.h"
+#include "worker/monitor/exposure.h"
+
+struct last_order {
+    uint32_t bar; /* UINT32_MAX: none yet */
+    bool is_buy;
+};
 
 struct tracker_state {
     struct arena *arena;
@@ -21,10 +28,12 @@ struct tracker_state {
     double *equity, *cash, *position, *scratch;
     struct trade *trades;
     uint32_t trades_n, trades_capacity, closed_n;
-    uint64_t exposed_n;    /* bars that closed with a position, up to the last one closed */
-    uint32_t exposed_from; /* step since when there is one */
+    uint32_t recorded_step; /* UINT32_MAX before the first */
+    bool records_more;      /* than equity, at each close */
+    struct exposure exposure;
     bool is_short_of_memory;
-    double commissions, slippage_cost;
+    struct metrics_facts facts;
+    struct last_order *last_order; /* [symbols_n] */
 };
 
 static int tracker_configure(void *self, const struct combo *combo,
@@ -50,7 +59,7 @@ static int tracker_initialize(void *self, struct container *c, struct err *err)
     t->account = portfolio->type->portfolio->account(portfolio->self);
     size_t bytes = (bars_n(t) + 1) * sizeof(double);
     t->equity = arena_take(c->arena, bytes);
-    t->scratch = arena_take(c->arena, 2 * bytes); /* as metrics_compute() asks */
+    t->scratch = arena_take(c->arena, METRICS_SCRATCH_COLUMNS * bytes);
     const bool *details = container_resolve(c, "details");
     if (details && *details) {
         t->cash = arena_take(c->arena, bytes);
@@ -58,16 +67,20 @@ static int tracker_initialize(void *self, struct container *c, struct err *err)
         if (!t->cash || !t->position)
             return -ENOMEM;
     }
-    return t->equity && t->scratch ? 0 : -ENOMEM;
+    t->last_order = arena_take(c->arena, t->market->symbols_n * sizeof *t->last_order);
+    return t->equity && t->scratch && t->last_order ? 0 : -ENOMEM;
 }
 
 static void tracker_reset(void *self)
 {
     struct tracker_state *t = self;
     t->trades_n = 0;
-    t->exposed_n = 0;
-    t->commissions = 0.0;
-    t->slippage_cost = 0.0;
+    t->recorded_step = UINT32_MAX;
+    exposure_init(&t->exposure, t->market, t->account, t->equity);
+    t->records_more = t->cash || exposure_wants_bars(&t->exposure);
+    t->facts = (struct metrics_facts){0};
+    for (uint32_t s = 0; s < t->market->symbols_n; s++)
+        t->last_order[s] = (struct last_order){.bar = UINT32_MAX};
 }
 
 static void record_details(struct tracker_state *t, uint32_t i)
@@ -77,26 +90,55 @@ static void record_details(struct tracker_state *t, uint32_t i)
         t->position[(size_t)i * t->market->symbols_n + s] = t->account->pos[s].qty;
 }
 
-static void tracker_on_bar(void *self, const void *event)
+/* Kept out of line, so that the usual bar needs no stack. */
+static __attribute__((noinline)) void record_more(struct tracker_state *t, uint32_t i)
 {
-    struct tracker_state *t = self;
-    uint32_t step = ((const struct bar_event *)event)->step;
-    uint32_t i = step - t->market->first_step;
-    t->equity[i] = t->account->equity;
+    if (exposure_wants_bars(&t->exposure))
+        exposure_bar(&t->exposure, i);
     if (t->cash)
         record_details(t, i);
+}
+
+static void record(struct tracker_state *t, uint32_t step)
+{
+    uint32_t i = step - t->market->first_step;
+    t->recorded_step = step;
+    t->equity[i] = t->account->equity;
+    if (t->records_more)
+        record_more(t, i);
+}
+
+static void tracker_on_bar(void *self, const void *event)
+{
+    record(self, ((const struct bar_event *)event)->step);
+}
+
+/* A change of sides is one order in two fills: whether this one begins an order. */
+static bool begins_order(struct last_order *last, const struct fill *f)
+{
+    bool is_buy = f->qty > 0, is_new = f->bar != last->bar || is_buy != last->is_buy;
+    *last = (struct last_order){f->bar, is_buy};
+    return is_new;
 }
 
 static void tracker_on_fill(void *self, const void *event)
 {
     struct tracker_state *t = self;
     const struct fill *f = event;
-    t->commissions += f->commission;
-    t->slippage_cost += f->slippage;
-    if (f->is_close && t->account->open_n == 0)
-        t->exposed_n += f->bar - t->exposed_from;
-    else if (!f->is_close && t->account->open_n == 1)
-        t->exposed_from = f->bar;
+    t->facts.vetoes_n += (f->flags & FILL_VETOED) != 0;
+    t->facts.dropped_n += (f->flags & FILL_DROPPED) != 0;
+    if (f->qty == 0.0)
+        return;
+    t->facts.resizes_n += (f->flags & FILL_RESIZED) != 0;
+    t->facts.fills_n++;
+    t->facts.orders_n += begins_order(&t->last_order[f->symbol_idx], f);
+    t->facts.traded_value += fabs(f->qty * f->px);
+    t->facts.commissions += f->commission;
+    t->facts.slippage_cost += f->slippage;
+    bool is_late = f->flags & FILL_BOOKED_NEXT_BAR;
+    exposure_fill(&t->exposure, f->bar + is_late - t->market->first_step);
+    if (f->bar == t->recorded_step && !is_late)
+        record(t, f->bar);
 }
 
 static void keep_trade(struct tracker_state *t, const struct trade *trade)
@@ -115,6 +157,7 @@ static void keep_trade(struct tracker_state *t, const struct trade *trade)
     }
     struct trade *kept = &t->trades[t->trades_n++];
     *kept = *trade;
+    excursion_measure(t->market, &t->combo->execution, t->market->steps_n - 1, kept);
     kept->entry_bar -= t->market->first_step;
     if (kept->exit_bar != TRADE_OPEN)
         kept->exit_bar -= t->market->first_step;
@@ -125,31 +168,44 @@ static void tracker_on_trade(void *self, const void *event)
     keep_trade(self, event);
 }
 
+static void keep_open_trades(struct tracker_state *t)
+{
+    const struct account *a = t->account;
+    t->closed_n = t->trades_n;
+    for (uint32_t s = 0; s < a->symbols_n; s++) {
+        const struct position *p = &a->pos[s];
+        if (p->qty == 0.0)
+            continue;
+        struct trade open = account_open_trade(a, (uint16_t)s);
+        keep_trade(t, &open);
+        t->facts.open_pnl += p->qty * (a->mark_px[s] - p->entry_px) - p->commission;
+    }
+}
+
 /* Fills of the end came after the last bar was recorded. A bankrupt account stays at 0. */
 static void tracker_stop(void *self)
 {
     struct tracker_state *t = self;
     uint32_t end = t->account->is_bankrupt ? t->account->end_bar : t->market->steps_n - 1;
-    uint32_t last = end - t->market->first_step;
-    if (t->account->open_n > 0)
-        t->exposed_n += t->market->steps_n - t->exposed_from;
     if (bars_n(t) == 0)
         return;
-    t->equity[last] = t->account->equity;
-    if (t->cash)
-        record_details(t, last);
-    for (uint32_t i = last + 1; i < bars_n(t); i++) {
+    record(t, end);
+    for (uint32_t i = end - t->market->first_step + 1; i < bars_n(t); i++) {
         t->equity[i] = t->account->equity;
         if (t->cash)
             record_details(t, i);
     }
-    t->closed_n = t->trades_n;
-    for (uint32_t s = 0; s < t->market->symbols_n; s++) {
-        if (t->account->pos[s].qty == 0.0)
-            continue;
-        struct trade open = account_open_trade(t->account, (uint16_t)s);
-        keep_trade(t, &open);
-    }
+    exposure_end(&t->exposure, bars_n(t));
+    keep_open_trades(t);
+    t->facts.exposed_bars_n = t->exposure.held_bars_n;
+    t->facts.exposure_gross_sum = lanes_total(&t->exposure.gross);
+    t->facts.exposure_net_sum = lanes_total(&t->exposure.net);
+    t->facts.exposure_gross_max = t->exposure.gross_max;
+    t->facts.borrow_cost = t->account->borrow_cost;
+    t->facts.interest_cost = t->account->interest_cost;
+    t->facts.dividends = t->account->dividends;
+    t->facts.debt_forgiven = t->account->debt_forgiven;
+    t->facts.is_bankrupt = t->account->is_bankrupt;
 }
 
 static uint32_t warm_up_bar(const struct tracker_state *t)
@@ -178,14 +234,12 @@ static void tracker_measure(void *self, struct result *ret_result)
         .benchmark = m->benchmark + m->first_step,
         .days_n = m->days_n,
         .day_end = m->day_end,
+        .benchmark_return = m->benchmark_return,
         .warm_up_bar = warm_up_bar(t),
         .trades_n = t->closed_n,
         .trades = t->trades,
         .open_trades_n = t->trades_n - t->closed_n,
-        .exposed_bars_n = t->exposed_n,
-        .commissions = t->commissions,
-        .slippage_cost = t->slippage_cost,
-        .is_bankrupt = t->account->is_bankrupt,
+        .facts = t->facts,
     };
     ret_result->status = STATUS_OK;
     metrics_compute(&in, t->scratch, ret_result->metrics);

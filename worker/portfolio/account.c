@@ -3,7 +3,6 @@
 #include "worker/portfolio/account.h"
 
 #include <math.h>
-#include <string.h>
 
 void account_init(struct account *a, double initial_capital, double leverage)
 {
@@ -11,11 +10,15 @@ void account_init(struct account *a, double initial_capital, double leverage)
     a->leverage = leverage;
     a->equity = initial_capital;
     a->open_n = 0;
-    a->exits_n = 0;
+    a->borrow_cost = 0.0;
+    a->interest_cost = 0.0;
+    a->dividends = 0.0;
+    a->debt_forgiven = 0.0;
     a->is_bankrupt = false;
-    memset(a->pos, 0, a->symbols_n * sizeof *a->pos);
-    for (uint32_t s = 0; s < a->symbols_n; s++)
+    for (uint32_t s = 0; s < a->symbols_n; s++) {
+        a->pos[s] = (struct position){.last_exit_bar = NO_EXIT_YET};
         a->mark_px[s] = 0.0;
+    }
 }
 
 double account_available(const struct account *a)
@@ -40,40 +43,66 @@ struct trade account_open_trade(const struct account *a, uint16_t symbol_idx)
         .exit_px = NAN,
         .pnl = NAN,
         .commission = p->commission,
+        .mae = NAN,
+        .mfe = NAN,
     };
 }
 
 static void position_open(struct account *a, const struct fill *f)
 {
-    a->pos[f->symbol_idx] = (struct position){
+    struct position *p = &a->pos[f->symbol_idx];
+    if (p->qty != 0.0) {
+        double held = fabs(p->qty), added = fabs(f->qty);
+        p->entry_px = (held * p->entry_px + added * f->px) / (held + added);
+        p->qty += f->qty;
+        p->commission += f->commission;
+        return;
+    }
+    *p = (struct position){
         .qty = f->qty,
         .entry_px = f->px,
         .commission = f->commission,
-        .stop_px = f->stop_px,
-        .target_px = f->target_px,
         .entry_bar = f->bar,
         .entry_rule = f->rule,
+        .last_exit_bar = p->last_exit_bar,
     };
     a->open_n++;
-    a->exits_n += position_has_exits(&a->pos[f->symbol_idx]);
+}
+
+/* What is left keeps its average price and its share of the commission. */
+static void position_reduce(struct account *a, const struct fill *f, double commission)
+{
+    struct position *p = &a->pos[f->symbol_idx];
+    if (f->qty == -p->qty) {
+        *p = (struct position){.last_exit_bar = f->bar};
+        a->open_n--;
+    } else {
+        p->qty += f->qty;
+        p->commission -= commission;
+    }
 }
 
 bool account_apply(struct account *a, const struct fill *f, struct trade *ret_trade)
 {
+    if (f->qty == 0.0)
+        return false;
     a->cash -= f->qty * f->px + f->commission;
     if (!f->is_close) {
         position_open(a, f);
         return false;
     }
     struct trade t = account_open_trade(a, f->symbol_idx);
+    if (f->qty != -t.qty) {
+        t.commission *= f->qty / -t.qty;
+        t.qty = -f->qty;
+    }
+    double entry_commission = t.commission;
     t.exit_bar = f->bar;
     t.exit_rule = f->rule;
     t.exit_px = f->px;
     t.commission += f->commission;
     t.pnl = t.qty * (t.exit_px - t.entry_px) - t.commission;
-    a->exits_n -= position_has_exits(&a->pos[f->symbol_idx]);
-    a->pos[f->symbol_idx] = (struct position){0};
-    a->open_n--;
+    position_reduce(a, f, entry_commission);
     *ret_trade = t;
     return true;
 }

@@ -3,8 +3,10 @@
  * portfolio of a container and by the mirror that a shared execution container keeps: both apply
  * the same fills in the same order and so hold the same bits.
  *
- *   equity = cash + sum over symbols of qty * mark          (always; a purchase moves cash into a
- * position) available margin = max(0, equity - sum |qty| * mark / leverage) */
+ *   equity = cash + sum over symbols of qty * mark, always: a purchase moves cash into a position
+ *
+ *   available margin = max(0, equity - sum over symbols of |qty| * mark / leverage)
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -13,29 +15,27 @@
 #include "proto/trade.h"
 
 struct position {
-    double qty;        /* signed units; 0: flat */
-    double entry_px;   /* the entry fill's */
-    double commission; /* paid at entry */
-    double stop_px;    /* 0: none */
-    double target_px;  /* 0: none */
-    uint32_t entry_bar;
-    uint8_t entry_rule;
+    double qty;             /* signed units; 0: flat */
+    double entry_px;        /* average of the entry fills */
+    double commission;      /* of the entries of what is still held */
+    uint32_t entry_bar;     /* of the first of them */
+    uint8_t entry_rule;     /* likewise */
+    uint32_t last_exit_bar; /* of the last position in this symbol that ended; NO_EXIT_YET */
 };
-
-static inline bool position_has_exits(const struct position *p)
-{
-    return p->stop_px != 0.0 || p->target_px != 0.0;
-}
+#define NO_EXIT_YET UINT32_MAX
 
 struct account {
     double cash;
     double leverage;
     uint32_t symbols_n;
     uint32_t open_n;      /* positions that are not flat */
-    uint32_t exits_n;     /* of those, with a stop or a target */
     struct position *pos; /* [symbols_n] */
     double *mark_px;      /* [symbols_n] last known close; 0 before the first */
     double equity;        /* at the last mark */
+    double borrow_cost;   /* paid on shorts */
+    double interest_cost; /* paid on borrowed cash */
+    double dividends;     /* received, less those paid on shorts */
+    double debt_forgiven; /* what a bankrupt account owed when it ended, >= 0 */
     bool is_bankrupt;
     uint32_t end_bar; /* of a bankrupt one: the bar at whose close it ended */
 };
@@ -52,8 +52,8 @@ static inline double account_equity(const struct account *a)
 }
 double account_available(const struct account *a);
 
-/* Applies a fill. True when it closed a position: *ret_trade is then the round trip, with bars as
- * steps. */
+/* Applies a fill; a notice without units changes nothing. True when it closed a position or a part
+ * of it: *ret_trade is then what came of that, with bars as steps. */
 bool account_apply(struct account *a, const struct fill *fill, struct trade *ret_trade);
 /* A position as a trade that is still open. */
 struct trade account_open_trade(const struct account *a, uint16_t symbol_idx);

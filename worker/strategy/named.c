@@ -69,6 +69,19 @@ static const struct strategy_rules breakout_rules = {
     .short_exit = "close > shift(max(high, exit_period), 1)",
 };
 
+static const struct component_param channel_breakout_params[] = {
+    {"entry_period", NULL, 20, 2, PERIOD_MAX, 1, "bars of the channel at whose edges orders wait"},
+    {"exit_period", NULL, 10, 2, PERIOD_MAX, 1, "bars of the channel whose middle ends a position"},
+};
+static const struct strategy_rules channel_breakout_rules = {
+    .long_entry = "2 * close > max(high, entry_period) + min(low, entry_period)",
+    .long_exit = "2 * close < max(high, exit_period) + min(low, exit_period)",
+    .short_entry = "2 * close < max(high, entry_period) + min(low, entry_period)",
+    .short_exit = "2 * close > max(high, exit_period) + min(low, exit_period)",
+    .long_stop = "max(high, entry_period)",
+    .short_stop = "min(low, entry_period)",
+};
+
 static const struct component_param macd_cross_params[] = {
     {"fast_period", "fast", 12, 2, PERIOD_MAX, 1, "bars of the fast average"},
     {"slow_period", "slow", 26, 2, PERIOD_MAX, 1, "bars of the slow average"},
@@ -105,6 +118,11 @@ const struct component_type named_strategies[NAMED_STRATEGIES_N] = {
     NAMED(breakout,
           "Long above the highest high of the bars before, short below the lowest low; out at "
           "the opposite side of a shorter channel.",
+          NULL),
+    NAMED(channel_breakout,
+          "Lets a buy stop wait at the highest high of the channel while the close is in its upper "
+          "half, a sell stop at the lowest low while it is in the lower one; out when the close "
+          "crosses the middle of a shorter channel.",
           NULL),
     NAMED(macd_cross, "Long when the MACD line crosses above its signal line, short when below.",
           "fast_period < slow_period"),

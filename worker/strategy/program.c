@@ -7,19 +7,33 @@
 
 #include "worker/registry.h"
 
-static const char *const rule_names[RULE_N] = {"long_entry", "long_exit", "short_entry",
-                                               "short_exit"};
+static const char *const rule_names[RULE_N] = {"long_entry",  "long_exit",  "short_entry",
+                                               "short_exit",  "long_limit", "long_stop",
+                                               "short_limit", "short_stop"};
 
 static const char *rule_text(const struct strategy_program *p, enum rule rule)
 {
-    const struct strategy_rules *named = p->type->rules;
-    const char *const of_type[RULE_N] = {
-        named ? named->long_entry : NULL, named ? named->long_exit : NULL,
-        named ? named->short_entry : NULL, named ? named->short_exit : NULL};
-    const char *const of_spec[RULE_N] = {p->spec->long_entry, p->spec->long_exit,
-                                         p->spec->short_entry, p->spec->short_exit};
-    const char *text = named ? of_type[rule] : of_spec[rule];
+    static const struct strategy_rules none;
+    const struct strategy_rules *t = p->type->rules ? p->type->rules : &none;
+    const struct strategy_spec *s = p->spec;
+    const char *const of_type[RULE_N] = {t->long_entry,  t->long_exit,  t->short_entry,
+                                         t->short_exit,  t->long_limit, t->long_stop,
+                                         t->short_limit, t->short_stop};
+    const char *const of_spec[RULE_N] = {s->long_entry,  s->long_exit,  s->short_entry,
+                                         s->short_exit,  s->long_limit, s->long_stop,
+                                         s->short_limit, s->short_stop};
+    const char *text = p->type->rules ? of_type[rule] : of_spec[rule];
     return text && *text ? text : NULL;
+}
+
+static int check_kind(const struct strategy_program *p, enum rule rule, struct err *err)
+{
+    bool is_condition = expr_is_condition(p->rule[rule]);
+    if (rule < RULE_CONDITION_N && !is_condition)
+        return err_set(err, ERR_CONFIG, "a rule must be a condition, such as `close > open`");
+    if (rule >= RULE_CONDITION_N && is_condition)
+        return err_set(err, ERR_CONFIG, "a price must be a number, such as `max(high, 20)`");
+    return 0;
 }
 
 static int program_rules(struct strategy_program *p, struct err *err)
@@ -29,12 +43,13 @@ static int program_rules(struct strategy_program *p, struct err *err)
         if (!text)
             continue;
         int r = expr_parse(text, &p->rule[i], err);
-        if (r == 0 && !expr_is_condition(p->rule[i]))
-            r = err_set(err, ERR_CONFIG, "a rule must be a condition, such as `close > open`");
+        if (r == 0)
+            r = check_kind(p, (enum rule)i, err);
         if (r < 0) {
             err_prefix(err, "strategy %s, %s", p->spec->name, rule_names[i]);
             return r;
         }
+        p->has_prices |= i >= RULE_CONDITION_N;
     }
     return 0;
 }

@@ -6,13 +6,27 @@
 #include "shm/graph.h"
 #include "worker/component.h"
 
-enum rule { RULE_LONG_ENTRY, RULE_LONG_EXIT, RULE_SHORT_ENTRY, RULE_SHORT_EXIT, RULE_N };
+/* Conditions first, then the prices of entries. */
+enum rule {
+    RULE_LONG_ENTRY,
+    RULE_LONG_EXIT,
+    RULE_SHORT_ENTRY,
+    RULE_SHORT_EXIT,
+    RULE_CONDITION_N,
+    RULE_LONG_LIMIT = RULE_CONDITION_N,
+    RULE_LONG_STOP,
+    RULE_SHORT_LIMIT,
+    RULE_SHORT_STOP,
+    RULE_N
+};
+#define RULE_PRICE_N (RULE_N - RULE_CONDITION_N)
 
 struct strategy_program {
     const struct strategy_spec *spec;
     const struct component_type *type;
     struct expr *rule[RULE_N]; /* NULL where there is none */
     struct expr *accepts;      /* NULL: every combination */
+    bool has_prices;           /* entries may wait for a price */
     const char *param_name[SPEC_PARAMS_MAX];
     struct graph *graph; /* scratch of the worker, cleared for each container */
 };

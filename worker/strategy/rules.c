@@ -6,19 +6,21 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 
 #include "worker/builtin.h"
 #include "worker/container.h"
 #include "worker/risk/risk.h"
 #include "worker/strategy/program.h"
 
-static const unsigned kind_of_rule[RULE_N] = {SIGNAL_LONG_ENTRY, SIGNAL_LONG_EXIT,
-                                              SIGNAL_SHORT_ENTRY, SIGNAL_SHORT_EXIT};
+static const unsigned kind_of_rule[RULE_CONDITION_N] = {SIGNAL_LONG_ENTRY, SIGNAL_LONG_EXIT,
+                                                        SIGNAL_SHORT_ENTRY, SIGNAL_SHORT_EXIT};
 
-/* Bits of one symbol: row r is bit r % 64 of word r / 64. */
-struct rule_bits {
-    uint64_t *of[RULE_N]; /* NULL where there is no rule */
-    uint64_t *any;        /* all of them or-ed */
+/* Of one symbol. Row r is bit r % 64 of word r / 64. */
+struct rule_values {
+    uint64_t *of[RULE_CONDITION_N];    /* NULL where there is no rule */
+    uint64_t *any;                     /* all of them or-ed, at the rows where they are heard */
+    const double *price[RULE_PRICE_N]; /* [rows_n] of the entries; NULL where there is none */
 };
 
 struct rules_state {
@@ -27,12 +29,15 @@ struct rules_state {
     const struct market *market;
     const struct bus *bus;
     const struct account *account; /* NULL in a minimal container: every signal is said */
-    struct risk_view view;
-    struct rule_bits *bits; /* [symbols_n] */
-    uint32_t node[RULE_N];  /* of the rules, in the program's graph */
+    struct risk_view view;         /* to keep quiet where risk would do nothing */
+    struct rule_values *values;    /* [symbols_n] */
+    uint32_t node[RULE_N];         /* of the rules, in the program's graph */
     uint32_t lane;
+    uint32_t delay; /* rows between a signal and its hearing */
     uint32_t warm_up_step;
-    uint32_t first_step; /* at which it may act */
+    uint32_t first_step;  /* at which it may act */
+    bool entries_wait;    /* in the book, while the position is flat */
+    bool says_everything; /* the account may change between its mark and this strategy, elsewhere */
 };
 
 static int rules_configure(void *self, const struct combo *combo, const struct strategy_spec *spec,
@@ -79,17 +84,21 @@ static int bind_rules(struct rules_state *r, struct err *err)
     return e;
 }
 
-static int evaluate_rule(struct rules_state *r, uint32_t s, enum rule rule, struct err *err)
+static void note_warm_up(struct rules_state *r, uint32_t s, uint32_t first_defined)
+{
+    uint32_t step = step_of_row(r->market, s, first_defined);
+    r->warm_up_step = step > r->warm_up_step ? step : r->warm_up_step;
+}
+
+static int evaluate_condition(struct rules_state *r, uint32_t s, enum rule rule, struct err *err)
 {
     struct lookup lookup = {r->market->plane, r->market->symbol_idx[s]};
     uint32_t rows_n = r->market->symbol[s]->bars.rows_n, first_defined = 0;
     int e = graph_eval_bits(r->program->graph, r->node[rule], lookup_series, &lookup, rows_n,
-                            r->bits[s].of[rule], &first_defined, err);
-    if (e < 0)
-        return e;
-    uint32_t step = step_of_row(r->market, s, first_defined);
-    r->warm_up_step = step > r->warm_up_step ? step : r->warm_up_step;
-    return 0;
+                            r->values[s].of[rule], &first_defined, err);
+    if (e == 0)
+        note_warm_up(r, s, first_defined);
+    return e;
 }
 
 /* The bits of an earlier rule that means the same; NULL if there is none. */
@@ -97,58 +106,66 @@ static uint64_t *bits_of_twin(const struct rules_state *r, uint32_t s, enum rule
 {
     for (int i = 0; i < (int)rule; i++)
         if (r->program->rule[i] && r->node[i] == r->node[rule])
-            return r->bits[s].of[i];
+            return r->values[s].of[i];
     return NULL;
 }
 
-static int evaluate_symbol(struct rules_state *r, uint32_t s, struct container *c, struct err *err)
+static int evaluate_conditions(struct rules_state *r, uint32_t s, struct arena *arena,
+                               struct err *err)
 {
     uint32_t words_n = (r->market->symbol[s]->bars.rows_n + 63) / 64;
-    struct rule_bits *b = &r->bits[s];
-    b->any = arena_take_zeroed(c->arena, words_n * sizeof *b->any);
-    if (!b->any)
+    struct rule_values *v = &r->values[s];
+    v->any = arena_take_zeroed(arena, words_n * sizeof *v->any);
+    if (!v->any)
         return -ENOMEM;
-    for (int i = 0; i < RULE_N; i++) {
+    for (int i = 0; i < RULE_CONDITION_N; i++) {
         if (!r->program->rule[i])
             continue;
-        b->of[i] = bits_of_twin(r, s, (enum rule)i);
-        if (b->of[i])
+        v->of[i] = bits_of_twin(r, s, (enum rule)i);
+        if (v->of[i])
             continue;
-        b->of[i] = arena_take(c->arena, words_n * sizeof *b->any);
-        if (!b->of[i])
+        v->of[i] = arena_take(arena, words_n * sizeof *v->any);
+        if (!v->of[i])
             return -ENOMEM;
-        int e = evaluate_rule(r, s, (enum rule)i, err);
+        int e = evaluate_condition(r, s, (enum rule)i, err);
         if (e < 0)
             return e;
         for (uint32_t w = 0; w < words_n; w++)
-            b->any[w] |= b->of[i][w];
+            v->any[w] |= v->of[i][w];
     }
     return 0;
 }
 
-static int rules_initialize(void *self, struct container *c, struct err *err)
+/* A series is read where it stands, in the plane; anything else is evaluated for all rows. */
+static int evaluate_price(struct rules_state *r, uint32_t s, enum rule rule, struct arena *arena,
+                          struct err *err)
 {
-    struct rules_state *r = self;
-    const struct component *portfolio = container_find(c, PROTOCOL_PORTFOLIO);
-    r->program = container_resolve(c, "strategy_program");
-    r->market = container_resolve(c, "market_data");
-    r->bus = container_resolve(c, "event_bus");
-    if (portfolio)
-        r->account = portfolio->type->portfolio->account(portfolio->self);
-    r->lane = c->lane;
-    r->view = risk_view_of(r->combo); /* to keep quiet where risk would do nothing */
-    int e = strategy_program_accepts(r->program, r->combo, err);
-    if (e < 0)
-        return e;
-    r->bits = arena_take_zeroed(c->arena, r->market->symbols_n * sizeof *r->bits);
-    if (!r->bits)
-        return -ENOMEM;
-    e = bind_rules(r, err);
-    r->warm_up_step = r->market->first_step;
-    for (uint32_t s = 0; e == 0 && s < r->market->symbols_n; s++)
-        e = evaluate_symbol(r, s, c, err);
-    bool waits = r->program->spec->first_signal == FIRST_SIGNAL_AFTER_WARM_UP;
-    r->first_step = waits ? r->warm_up_step + 1 : r->market->first_step;
+    struct lookup lookup = {r->market->plane, r->market->symbol_idx[s]};
+    const struct graph *graph = r->program->graph;
+    const double **price = &r->values[s].price[rule - RULE_CONDITION_N];
+    uint32_t rows_n = r->market->symbol[s]->bars.rows_n, first_defined = 0;
+    if (graph_is_series(graph, r->node[rule]))
+        *price = lookup_series(&lookup, graph_key(graph, r->node[rule]), &first_defined);
+    if (!*price) {
+        double *values = arena_take(arena, (rows_n + 1) * sizeof *values);
+        if (!values)
+            return -ENOMEM;
+        int e = graph_eval(graph, r->node[rule], lookup_series, &lookup, rows_n, values,
+                           &first_defined, err);
+        if (e < 0)
+            return e;
+        *price = values;
+    }
+    note_warm_up(r, s, first_defined);
+    return 0;
+}
+
+static int evaluate_symbol(struct rules_state *r, uint32_t s, struct arena *arena, struct err *err)
+{
+    int e = evaluate_conditions(r, s, arena, err);
+    for (int i = RULE_CONDITION_N; e == 0 && i < RULE_N; i++)
+        if (r->program->rule[i])
+            e = evaluate_price(r, s, (enum rule)i, arena, err);
     return e;
 }
 
@@ -157,9 +174,115 @@ static bool bit_of(const uint64_t *bits, uint32_t row)
     return bits && (bits[row / 64] >> (row % 64) & 1);
 }
 
+/* With a delay, what any rule says is heard `delay` rows later; what was said before the strategy
+ * may act, never. */
+static void delay_any(const struct rules_state *r, uint32_t s)
+{
+    uint32_t rows_n = r->market->symbol[s]->bars.rows_n;
+    uint64_t *any = r->values[s].any;
+    int64_t first = rows_n; /* row at which it may act first */
+    for (uint32_t t = r->first_step; t < r->market->steps_n && first == rows_n; t++) {
+        int32_t row = market_row(r->market, s, t);
+        first = row >= 0 ? row : first;
+    }
+    for (uint32_t row = rows_n; row-- > 0;) {
+        bool is_heard = (int64_t)row - r->delay >= first && bit_of(any, row - r->delay);
+        uint64_t bit = UINT64_C(1) << row % 64;
+        any[row / 64] = (any[row / 64] & ~bit) | (is_heard ? bit : 0);
+    }
+}
+
+static void rules_bind_container(struct rules_state *r, struct container *c)
+{
+    const struct component *portfolio = container_find(c, PROTOCOL_PORTFOLIO);
+    const struct execution_cfg *x = &r->combo->execution;
+    r->program = container_resolve(c, "strategy_program");
+    r->market = container_resolve(c, "market_data");
+    r->bus = container_resolve(c, "event_bus");
+    if (portfolio)
+        r->account = portfolio->type->portfolio->account(portfolio->self);
+    r->lane = c->lane;
+    r->delay = x->delay;
+    r->view = (struct risk_view){r->combo, r->market, r->account};
+    r->entries_wait = r->program->has_prices || x->slippage.volume_share > 0.0;
+    r->says_everything =
+        !r->account || (container_resolve(c, "uplink_queue") && x->fill == FILL_THIS_CLOSE &&
+                        risk_watches(&r->combo->risk));
+}
+
+static int rules_initialize(void *self, struct container *c, struct err *err)
+{
+    struct rules_state *r = self;
+    rules_bind_container(r, c);
+    int e = strategy_program_accepts(r->program, r->combo, err);
+    if (e < 0)
+        return e;
+    r->values = arena_take_zeroed(c->arena, r->market->symbols_n * sizeof *r->values);
+    if (!r->values)
+        return -ENOMEM;
+    e = bind_rules(r, err);
+    r->warm_up_step = r->market->first_step;
+    for (uint32_t s = 0; e == 0 && s < r->market->symbols_n; s++)
+        e = evaluate_symbol(r, s, c->arena, err);
+    bool waits = r->program->spec->first_signal == FIRST_SIGNAL_AFTER_WARM_UP;
+    r->first_step = waits ? r->warm_up_step + 1 : r->market->first_step;
+    for (uint32_t s = 0; e == 0 && r->delay && s < r->market->symbols_n; s++)
+        delay_any(r, s);
+    return e;
+}
+
+/* ---- bars ----------------------------------------------------------------------------------- */
+
 static bool is_of_use(const struct rules_state *r, uint32_t s, unsigned kinds)
 {
-    return (kinds & risk_relevant(&r->view, &r->account->pos[s])) && !r->account->is_bankrupt;
+    if (r->says_everything)
+        return kinds;
+    return (kinds & risk_relevant(&r->view, &r->account->pos[s], r->entries_wait)) &&
+           !r->account->is_bankrupt;
+}
+
+/* False where the price is undefined at that row, or none that an order can have. */
+static bool take_price(const double *price, uint32_t row, double *ret_px)
+{
+    if (!price)
+        return true;
+    *ret_px = price[row];
+    return isfinite(*ret_px) && *ret_px > 0.0;
+}
+
+/* An entry whose price is not there is not made. */
+static void take_prices(const struct rules_state *r, uint32_t s, uint32_t row, struct signal *g)
+{
+    const double *const *price = r->values[s].price;
+    struct order_terms l = {0}, h = {0};
+    if (take_price(price[RULE_LONG_LIMIT - RULE_CONDITION_N], row, &l.limit_px) &&
+        take_price(price[RULE_LONG_STOP - RULE_CONDITION_N], row, &l.stop_px))
+        g->long_terms = l;
+    else
+        g->kinds &= (uint16_t)~SIGNAL_LONG_ENTRY;
+    if (take_price(price[RULE_SHORT_LIMIT - RULE_CONDITION_N], row, &h.limit_px) &&
+        take_price(price[RULE_SHORT_STOP - RULE_CONDITION_N], row, &h.stop_px))
+        g->short_terms = h;
+    else
+        g->kinds &= (uint16_t)~SIGNAL_SHORT_ENTRY;
+}
+
+static void say(const struct rules_state *r, uint32_t step, uint32_t s, uint32_t row,
+                unsigned kinds)
+{
+    struct signal signal = {
+        .target_portfolio = r->lane,
+        .bar = step,
+        .symbol_idx = (uint16_t)s,
+        .kinds = (uint16_t)kinds,
+        .ref_px = r->market->symbol[s]->bars.close[row],
+    };
+    if (r->program->has_prices) {
+        take_prices(r, s, row, &signal);
+        if (!is_of_use(r, s, signal.kinds))
+            return;
+    }
+    bus_publish(r->bus, EVENT_SIGNAL, &signal);
 }
 
 /* Rare, and kept out of line so that the quiet bar stays a few instructions. */
@@ -167,19 +290,12 @@ static __attribute__((noinline)) void decide(const struct rules_state *r, uint32
                                              uint32_t row)
 {
     unsigned kinds = 0;
-    for (int i = 0; i < RULE_N; i++)
-        if (bit_of(r->bits[s].of[i], row))
+    row -= r->delay;
+    for (int i = 0; i < RULE_CONDITION_N; i++)
+        if (bit_of(r->values[s].of[i], row))
             kinds |= kind_of_rule[i];
-    if (r->account && !is_of_use(r, s, kinds))
-        return;
-    const struct signal signal = {
-        .target_portfolio = r->lane,
-        .bar = step,
-        .symbol_idx = (uint16_t)s,
-        .kinds = (uint16_t)kinds,
-        .ref_px = r->market->symbol[s]->bars.close[row],
-    };
-    bus_publish(r->bus, EVENT_SIGNAL, &signal);
+    if (is_of_use(r, s, kinds))
+        say(r, step, s, row, kinds);
 }
 
 static void rules_on_bar(void *self, const void *event)
@@ -190,7 +306,7 @@ static void rules_on_bar(void *self, const void *event)
         return;
     for (uint32_t s = 0; s < r->market->symbols_n; s++) {
         int32_t row = market_row(r->market, s, step);
-        if (row >= 0 && bit_of(r->bits[s].any, (uint32_t)row))
+        if (row >= 0 && bit_of(r->values[s].any, (uint32_t)row))
             decide(r, step, s, (uint32_t)row);
     }
 }
@@ -210,7 +326,8 @@ const struct component_type type_rules = {
     .name = "rules",
     .kind = "strategy",
     .what = "Rules written in the configuration: long_entry, long_exit, short_entry, short_exit, "
-            "conditions over series and parameters of your own naming.",
+            "conditions over series and parameters of your own naming; long_limit, long_stop, "
+            "short_limit, short_stop, the prices at which their entries wait.",
     RULES_STRATEGY_FIELDS,
     .optimizable = &(const struct optimizable){NULL},
 };

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of the schema: what kind of run it is, by whose conventions, over which bars. */
+#include "supervisor/config/rows.h"
+#include "supervisor/import/actions.h"
+
+static const struct choice choices_type[] = {{"backtest", RUN_BACKTEST, false},
+                                             {"optimization", RUN_OPTIMIZATION, false},
+                                             {"out_of_sample", RUN_OUT_OF_SAMPLE, false},
+                                             {"walk_forward", CHOICE_ABSENT, false},
+                                             {"ab_test", CHOICE_ABSENT, false},
+                                             {"live", CHOICE_ABSENT, false},
+                                             {0}};
+
+static const struct choice choices_dividends[] = {
+    {"adjust", DIVIDENDS_ADJUST, false}, {"cash", DIVIDENDS_CASH, false}, {0}};
+
+static const struct schema_row rows[] = {
+    {.path = "type",
+     .kind = SCHEMA_CHOICE,
+     CONFIG(type),
+     .choices = choices_type,
+     .dflt = "backtest",
+     .example = "optimization",
+     .doc = "What the run is for; it names the containers (`test_…`, `opt_…`)."},
+    {.path = "conventions",
+     .write = write_conventions,
+     .kind = SCHEMA_OWN,
+     .read = read_conventions,
+     .choices = choices_conventions,
+     .dflt = "native",
+     .example = "backtesting.py",
+     .doc = "Sets every key marked * as that engine does; single keys can then be overridden."},
+
+    {.path = "data", .kind = SCHEMA_MAP, .dflt = "", .doc = "Which bars."},
+    {.path = "data.symbols",
+     .write = write_symbols,
+     .kind = SCHEMA_OWN,
+     .read = read_symbols,
+     .values = "list of names",
+     .dflt = "",
+     .example = "[SPX, NDX]",
+     .doc = "Symbols of the store, or of `data.csv`; one account trades them all. May be left out "
+            "where `data.csv` names them."},
+    {.path = "data.csv",
+     .is_outside = true,
+     .write = write_csv,
+     .kind = SCHEMA_OWN,
+     .read = read_csv,
+     .values = "map of symbol to file",
+     .example = "{SPX: other.csv}",
+     .doc = "Files that are imported on the fly. Relative paths start at the configuration's "
+            "folder. The content counts for a run's identity, the path does not."},
+    {.path = "data.actions",
+     .is_outside = true,
+     .write = write_actions,
+     .kind = SCHEMA_OWN,
+     .read = read_actions,
+     .values = "a file, or `none`",
+     .dflt = "none",
+     .example = "actions.csv",
+     .doc =
+         "Splits and cash dividends for the files of `data.csv`, as `admf import --actions` takes "
+         "them. The bars that come of it count for a run's identity, the path does not."},
+    {.path = "data.dividends",
+     .is_outside = true,
+     .kind = SCHEMA_CHOICE,
+     CONFIG(dividends),
+     .choices = choices_dividends,
+     .dflt = "adjust",
+     .example = "cash",
+     .doc = "What becomes of the dividends of `data.actions`: prices before them are lowered, or "
+            "who holds is paid."},
+    {.path = "data.from",
+     .write = write_bound,
+     .kind = SCHEMA_OWN,
+     .read = read_bound,
+     CONFIG(from),
+     .values = "date, time, bar number, or `none`",
+     .dflt = "none",
+     .example = "2020-01-01",
+     .doc = "First bar of the range. A whole number is a bar, counted from 0; times are UTC "
+            "unless they carry an offset."},
+    {.path = "data.to",
+     .write = write_bound,
+     .kind = SCHEMA_OWN,
+     .read = read_bound,
+     CONFIG(to),
+     .values = "date, time, bar number, or `none`",
+     .dflt = "none",
+     .example = "500",
+     .doc = "End of the range, itself not in it."},
+    {.path = "data.each_symbol",
+     .kind = SCHEMA_BOOL,
+     CONFIG(each_symbol),
+     .dflt = "false",
+     .example = "true",
+     .doc = "`true`: the symbol is a swept value, one account each."},
+    {.path = "data.warm_up",
+     .kind = SCHEMA_WHOLE,
+     CONFIG(warm_up),
+     .rule = {.minimum = 0, .maximum = 1e9},
+     .dflt = "0",
+     .example = "100",
+     .unit = "bars",
+     .doc = "Bars before `from` that feed the series but not the strategy."},
+};
+const struct schema_part schema_data = {rows, ROWS_N(rows)};
