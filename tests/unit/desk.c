@@ -298,6 +298,19 @@ void desk_set_strategy(struct strategy_spec *s, const char *type)
         (void)snprintf(s->param_names[i], SPEC_NAME_BYTES, "%s", t->params[i].name);
 }
 
+struct desk desk_of_one(const struct column_set *columns, const struct combo *combo,
+                        const char *strategy)
+{
+    struct desk d = {.columns = {columns},
+                     .symbols_n = 1,
+                     .specs = desk_new_specs(1),
+                     .specs_n = 1,
+                     .combos = combo,
+                     .combos_n = 1};
+    desk_set_strategy(&d.specs[0], strategy);
+    return d;
+}
+
 void desk_set_rule(char *rule, const char *text)
 {
     (void)snprintf(rule, SPEC_RULE_BYTES, "%s", text);

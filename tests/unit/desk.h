@@ -64,5 +64,8 @@ struct strategy_spec *desk_new_specs(uint32_t n);
 void desk_set_strategy(struct strategy_spec *s, const char *type);
 void desk_set_rule(char *rule, const char *text);
 struct combo desk_new_combo(uint64_t number);
+/* One symbol and one combination of a strategy; both are borrowed. To be opened. */
+struct desk desk_of_one(const struct column_set *columns, const struct combo *combo,
+                        const char *strategy);
 /* Each strategy of the catalogue with its defaults, costs, a stop and a target on some. */
 void desk_every_strategy(struct desk *d, struct combo *combos);

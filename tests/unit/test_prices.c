@@ -25,12 +25,7 @@ static struct outcome *run_bars_of(const char *type, const struct ohlc *bars, ui
         c.close[i] = bars[i].close;
         c.volume[i] = 1e6;
     }
-    struct desk d = {.columns = {&c},
-                     .symbols_n = 1,
-                     .specs = desk_new_specs(1),
-                     .specs_n = 1,
-                     .combos = combo,
-                     .combos_n = 1};
+    struct desk d = desk_of_one(&c, combo, type);
     d.specs[0] = *rules;
     desk_set_strategy(&d.specs[0], type);
     desk_open(&d);
@@ -197,13 +192,7 @@ Test(delay, counts_from_the_first_bar_that_may_signal)
     c.first_row = 20;
     struct combo combo = plain_combo();
     combo.execution.delay = 2;
-    struct desk d = {.columns = {&c},
-                     .symbols_n = 1,
-                     .specs = desk_new_specs(1),
-                     .specs_n = 1,
-                     .combos = &combo,
-                     .combos_n = 1};
-    desk_set_strategy(&d.specs[0], "rules");
+    struct desk d = desk_of_one(&c, &combo, "rules");
     desk_set_rule(d.specs[0].long_entry, "close > 0");
     desk_open(&d);
     struct outcome *o = desk_run(&d, &combo);
@@ -221,13 +210,7 @@ Test(prices, channel_breakout_enters_at_the_edges_of_its_channel)
     static struct column_set c;
     desk_walk(&c, 400, 9, 0);
     struct combo combo = plain_combo();
-    struct desk d = {.columns = {&c},
-                     .symbols_n = 1,
-                     .specs = desk_new_specs(1),
-                     .specs_n = 1,
-                     .combos = &combo,
-                     .combos_n = 1};
-    desk_set_strategy(&d.specs[0], "channel_breakout");
+    struct desk d = desk_of_one(&c, &combo, "channel_breakout");
     combo.params_n = 2;
     combo.params[0] = 20;
     combo.params[1] = 10;

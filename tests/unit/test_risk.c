@@ -300,13 +300,7 @@ static struct outcome *run_listed(const double *px, uint32_t n, int64_t bars_a_d
 {
     static struct column_set c;
     list_bars(&c, px, n, bars_a_day);
-    struct desk d = {.columns = {&c},
-                     .symbols_n = 1,
-                     .specs = desk_new_specs(1),
-                     .specs_n = 1,
-                     .combos = combo,
-                     .combos_n = 1};
-    desk_set_strategy(&d.specs[0], "rules");
+    struct desk d = desk_of_one(&c, combo, "rules");
     desk_set_rule(d.specs[0].long_entry, long_entry);
     desk_open(&d);
     struct outcome *o = desk_run(&d, combo);

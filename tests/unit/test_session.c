@@ -168,13 +168,7 @@ Test(session, an_account_without_equity_ends_at_that_close_and_stays_at_nothing)
         c.low[i] = c.open[i];
     }
     struct combo combo = desk_new_combo(0);
-    struct desk d = {.columns = {&c},
-                     .symbols_n = 1,
-                     .specs = desk_new_specs(1),
-                     .specs_n = 1,
-                     .combos = &combo,
-                     .combos_n = 1};
-    desk_set_strategy(&d.specs[0], "rules");
+    struct desk d = desk_of_one(&c, &combo, "rules");
     desk_set_rule(d.specs[0].short_entry, "close > 0");
     desk_open(&d);
     struct outcome *o = desk_run(&d, &combo);
