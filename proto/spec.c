@@ -11,6 +11,7 @@
 
 #include "proto/trade.h"
 
+#define LIBRARY_LEAST_BYTES  4  /* an empty text */
 #define STRATEGY_LEAST_BYTES 45 /* all texts empty, no parameter */
 
 /* -0 and 0 are one configuration. */
@@ -202,6 +203,7 @@ void combo_encode(struct buf *b, const struct combo *combo)
     wr_u64(b, combo->container_seq);
     wr_u32(b, combo->strategy_idx);
     wr_u32(b, combo->symbol_idx);
+    wr_u32(b, combo->noise_path);
     execution_cfg_encode(b, &combo->execution);
     risk_cfg_encode(b, &combo->risk);
     exits_cfg_encode(b, &combo->exits);
@@ -219,6 +221,7 @@ int combo_decode(struct reader *r, struct combo *ret_combo)
     c.container_seq = rd_u64(r);
     c.strategy_idx = rd_u32(r);
     c.symbol_idx = rd_u32(r);
+    c.noise_path = rd_u32(r);
     execution_cfg_decode(r, &c.execution);
     risk_cfg_decode(r, &c.risk);
     exits_cfg_decode(r, &c.exits);
@@ -311,11 +314,16 @@ void run_spec_encode(struct buf *b, const struct run_spec *spec)
     wr_f64(b, spec->periods_per_year);
     wr_f64(b, spec->risk_free);
     wr_u64(b, spec->seed);
+    wr_f64(b, spec->noise.sigma);
+    wr_u32(b, spec->noise.seed);
     wr_str(b, spec->container_prefix);
     wr_str(b, spec->container_suffix);
     wr_u32(b, spec->strategies_n);
     for (uint32_t i = 0; i < spec->strategies_n; i++)
         strategy_encode(b, &spec->strategies[i]);
+    wr_u32(b, spec->libraries_n);
+    for (uint32_t i = 0; i < spec->libraries_n; i++)
+        wr_str(b, spec->libraries[i].path);
 }
 
 int run_spec_decode(struct reader *r, struct run_spec *ret_spec)
@@ -326,10 +334,13 @@ int run_spec_decode(struct reader *r, struct run_spec *ret_spec)
     spec.periods_per_year = rd_finite_or_nan(r);
     spec.risk_free = rd_finite(r);
     spec.seed = rd_u64(r);
+    spec.noise.sigma = rd_finite(r);
+    spec.noise.seed = rd_u32(r);
     rd_str(r, spec.container_prefix, sizeof spec.container_prefix);
     rd_str(r, spec.container_suffix, sizeof spec.container_suffix);
     spec.strategies_n = rd_count(r, SPEC_STRATEGIES_MAX, STRATEGY_LEAST_BYTES);
-    if (spec.periods_per_year <= 0)
+    if (spec.periods_per_year <= 0 ||
+        !(spec.noise.sigma >= 0 && spec.noise.sigma <= NOISE_SIGMA_MAX))
         r->bad = true;
     if (r->bad)
         return -EBADMSG;
@@ -339,6 +350,14 @@ int run_spec_decode(struct reader *r, struct run_spec *ret_spec)
         return -ENOMEM;
     for (uint32_t i = 0; i < spec.strategies_n; i++)
         strategy_decode(r, &spec.strategies[i]);
+    spec.libraries_n = rd_count(r, SPEC_LIBRARIES_MAX, LIBRARY_LEAST_BYTES);
+    spec.libraries = calloc(spec.libraries_n + 1, sizeof *spec.libraries);
+    if (!spec.libraries) {
+        run_spec_fini(&spec);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < spec.libraries_n; i++)
+        rd_str(r, spec.libraries[i].path, sizeof spec.libraries[i].path);
     if (r->bad)
         run_spec_fini(&spec);
     else
@@ -349,6 +368,7 @@ int run_spec_decode(struct reader *r, struct run_spec *ret_spec)
 void run_spec_fini(struct run_spec *spec)
 {
     free(spec->strategies);
+    free(spec->libraries);
     *spec = (struct run_spec){0};
 }
 

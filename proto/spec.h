@@ -14,6 +14,8 @@
 
 #define SPEC_NAME_BYTES     64   /* a name with its NUL: strategy, parameter, symbol, container */
 #define SPEC_RULE_BYTES     4096 /* an expression with its NUL */
+#define SPEC_PATH_BYTES     4096 /* a file with its NUL */
+#define SPEC_LIBRARIES_MAX  32   /* plugins of one run */
 #define SPEC_PARAMS_MAX     32   /* parameters of one strategy */
 #define SPEC_STRATEGIES_MAX 64
 #define SPEC_SYMBOLS_MAX    256
@@ -179,16 +181,31 @@ struct strategy_spec {
     char short_stop[SPEC_RULE_BYTES];
 };
 
+/* Histories altered at random: each bar's prices are multiplied by 1 + sigma z, z normal. */
+struct noise_cfg {
+    double sigma;  /* fraction of price, at most NOISE_SIGMA_MAX */
+    uint32_t seed; /* of the stream of z */
+};
+#define NOISE_SIGMA_MAX 0.1 /* so that no price comes near 0 */
+
+/* A plugin's file. */
+struct library_spec {
+    char path[SPEC_PATH_BYTES]; /* absolute */
+};
+
 /* What holds for the whole run. */
 struct run_spec {
     uint8_t profile;         /* enum metric_profile */
     double periods_per_year; /* NaN: backtesting.py's guess from the bars */
     double risk_free;        /* a year */
     uint64_t seed;
+    struct noise_cfg noise;
     char container_prefix[16]; /* "opt", "test", "live" */
     char container_suffix[32]; /* "20260101_120000" */
     uint32_t strategies_n;
     struct strategy_spec *strategies; /* owned, calloc'ed; run_spec_fini frees it */
+    uint32_t libraries_n;
+    struct library_spec *libraries; /* likewise */
 };
 
 /* One combination, every value resolved. */
@@ -197,6 +214,7 @@ struct combo {
     uint64_t container_seq; /* the number in its container's id, unique in the store */
     uint32_t strategy_idx;
     uint32_t symbol_idx; /* COMBO_ALL_SYMBOLS, or the one symbol it trades */
+    uint32_t noise_path; /* which altered history it runs on, from 1; 0: the bars as they are */
     struct execution_cfg execution;
     struct risk_cfg risk;
     struct exits_cfg exits;

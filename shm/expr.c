@@ -54,8 +54,18 @@ const char *expr_signature(const struct indicator *indicator, char *out, size_t 
 const struct indicator_param expr_shift_param = {
     .name = "n", .minimum = 0, .maximum = EXPR_LAG_MAX, .is_whole = 1};
 
+static unsigned choices_n(const struct indicator_param *param)
+{
+    unsigned n = 0;
+    while (param->choices[n])
+        n++;
+    return n;
+}
+
 bool expr_param_takes(const struct indicator_param *param, double value)
 {
+    if (param->choices)
+        return value >= 0.0 && value < choices_n(param) && value == floor(value);
     return value >= param->minimum && value <= param->maximum &&
            (!param->is_whole || value == floor(value));
 }
@@ -70,10 +80,31 @@ const char *expr_param_name(const struct indicator_param *param, const struct in
     return out;
 }
 
+/* "day, week or never". Returns out. */
+static const char *list_choices(const struct indicator_param *param, char *out, size_t out_bytes)
+{
+    size_t at = 0;
+    unsigned n = choices_n(param);
+    out[0] = '\0';
+    for (unsigned i = 0; i < n && at < out_bytes; i++)
+        at += (size_t)snprintf(out + at, out_bytes - at, "%s%s",
+                               i == 0       ? ""
+                               : i + 1 == n ? " or "
+                                            : ", ",
+                               param->choices[i]);
+    return out;
+}
+
 int expr_refuse_param(const struct indicator_param *param, const struct expr_argument *argument,
                       struct err *err)
 {
-    char what[160], least[F64_BYTES], most[F64_BYTES], found[F64_BYTES];
+    char what[160], least[F64_BYTES], most[F64_BYTES], found[F64_BYTES], words[128];
+    if (param->choices)
+        return err_set(
+            err, ERR_CONFIG, "column %u: %s is %s, expected %s", (unsigned)argument->column,
+            expr_param_name(param, argument->indicator, what, sizeof(what)),
+            isnan(argument->value) ? "undefined" : f64_format_short(argument->value, found),
+            list_choices(param, words, sizeof(words)));
     return err_set(err, ERR_CONFIG, "column %u: %s is %s, expected a %s from %s to %s",
                    (unsigned)argument->column,
                    expr_param_name(param, argument->indicator, what, sizeof(what)),
@@ -120,6 +151,8 @@ static int no_series_here(const struct expr_node *node, struct err *err)
 {
     const char *name = node->kind == EXPR_CALL    ? node->indicator->name
                        : node->kind == EXPR_SHIFT ? "shift"
+                       : node->symbol             ? "what is of a symbol"
+                       : node->timeframe          ? "what has a timeframe"
                                                   : "a crossing";
     return err_set(err, ERR_CONFIG,
                    "column %u: %s needs bars, and this is a condition on single values: use "
@@ -140,10 +173,14 @@ static int scalar_node(const struct expr *expr, const struct expr_node *node,
         *to = node->number;
         return 0;
     case EXPR_BAR:
+        if (node->symbol || node->timeframe)
+            return no_series_here(node, err);
         if (expr_env_find(env, expr_bar_names[node->bar_idx], to))
             return 0;
         return unknown_name(env, node, expr_bar_names[node->bar_idx], err);
     case EXPR_NAME:
+        if (node->symbol || node->timeframe)
+            return no_series_here(node, err);
         if (expr_env_find(env, expr->names[node->name_idx], to))
             return 0;
         return unknown_name(env, node, expr->names[node->name_idx], err);

@@ -5,8 +5,14 @@
  *   or     := and ("or" and)*            and := not ("and" not)*        not := "not" not | cmp
  *   cmp    := sum (("<"|"<="|">"|">="|"=="|"!=") sum)?
  *   sum    := term (("+"|"-") term)*     term := unary (("*"|"/") unary)*
- *   unary  := "-" unary | atom
+ *   unary  := "-" unary | [symbol ":"] atom ["@" timeframe]
  *   atom   := number | name | name "(" args ")" ["." output] | "(" expr ")"
+ *
+ * A symbol is written as it was imported, `SPX:close`, `BRK.B:close`; one that has other signs than
+ * letters digits _ . ^ stands in quotes, `"BRK-B":close` (or backquotes). A timeframe is as in
+ * timeframe.h. Either says whose bars all that is inside looks at, save what says so itself:
+ * `SPX:sma(close,20)`, `atr(14)@1h`, `SPX:(high - low)@1d`. A parameter of an indicator that has
+ * words for values takes these: `vwap(day)`.
  *
  * A name is a bar column (open high low close volume hl2 hlc3 ohlc4), an imported column, or a
  * parameter; which of the two latter is known when it is bound. Depth and length are limited
@@ -34,6 +40,15 @@ void expr_destroy(struct expr *expr); /* accepts NULL */
 /* Free names (neither a bar column nor a function), in order of first use: parameters, imported
  * columns. */
 size_t expr_names(const struct expr *expr, const char *const **ret_names);
+/* Symbols that stand before a colon, each once. */
+size_t expr_symbols(const struct expr *expr, const char *const **ret_symbols);
+/* A free name, and the symbol whose column it is where it is no parameter. */
+struct expr_use {
+    const char *symbol; /* NULL: the one that is traded */
+    const char *name;
+};
+/* Free names by symbol, each pair once; at most `most` are written. Returns how many there are. */
+size_t expr_uses(const struct expr *expr, struct expr_use *ret_uses, size_t most);
 /* Names that are bar columns, whatever the data. */
 size_t expr_columns(const char *const **ret_names);
 /* Whether it yields a condition (comparison, and/or/not, crossing) rather than a number. */

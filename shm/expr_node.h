@@ -10,8 +10,10 @@
 
 #include "shm/expr.h"
 #include "shm/indicator/indicator.h"
+#include "shm/timeframe.h"
 
-#define EXPR_LAG_MAX 1000000000u /* rows that shifts may look back in all */
+#define EXPR_QUALIFIERS_MAX 64          /* distinct symbols, and timeframes, of one expression */
+#define EXPR_LAG_MAX        1000000000u /* rows that shifts may look back in all */
 
 enum expr_kind {
     EXPR_NUMBER,
@@ -44,6 +46,8 @@ struct expr_node {
     bool is_condition;
     uint16_t column; /* 1-based, of the text */
     uint16_t args;   /* first in the pool */
+    uint8_t symbol;  /* of the bars it sees: index + 1 in expr.symbols; 0: that of what is around */
+    uint8_t timeframe; /* likewise, in expr.timeframes */
     union {
         double number;
         uint32_t name_idx;
@@ -55,9 +59,13 @@ struct expr_node {
 struct expr {
     uint32_t nodes_n;
     uint32_t names_n;
+    uint32_t symbols_n;
+    uint32_t timeframes_n;
     const struct expr_node *nodes;
     const uint16_t *args;
     const char *const *names;
+    const char *const *symbols;
+    const struct timeframe *timeframes;
 };
 
 /* Bar columns; from EXPR_BARS_STORED on they are made of the others. */

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The graph's memory: nodes found by their canonical text. What the text of a node is stands here
- * too. Binding expressions is graph_bind.c, computing is graph_eval.c. */
+/* The graph's memory: nodes found by their canonical text (graph_key.c). Binding expressions is
+ * graph_bind.c, computing is graph_eval*.c. */
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-#include "proto/units.h"
 #include "shm/graph_node.h"
 
-#define FIRST_NODES 64u
-#define CHUNK_BYTES 16384u
+#define FIRST_NODES  64u
+#define FIRST_CLOCKS 8u
+#define CHUNK_BYTES  16384u
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
@@ -27,7 +25,11 @@ int graph_create(struct graph **ret_graph)
     graph->nodes = calloc(graph->nodes_capacity, sizeof(*graph->nodes));
     graph->slots = calloc(graph->slots_capacity, sizeof(*graph->slots));
     graph->key = malloc(GRAPH_KEY_BYTES);
-    if (!graph->nodes || !graph->slots || !graph->key || eval_create(&graph->eval) < 0) {
+    graph->clocks_capacity = FIRST_CLOCKS;
+    graph->clocks = calloc(graph->clocks_capacity, sizeof(*graph->clocks));
+    graph->clocks_n = 1;
+    if (!graph->nodes || !graph->slots || !graph->key || !graph->clocks ||
+        eval_create(&graph->eval) < 0) {
         graph_destroy(graph);
         return -ENOMEM;
     }
@@ -44,7 +46,10 @@ void graph_destroy(struct graph *graph)
         free(chunk);
     }
     eval_destroy(graph->eval);
+    graph_recipes_fini(graph);
     free(graph->bindings);
+    free(graph->clocks);
+    free(graph->local_key);
     free(graph->key);
     free(graph->slots);
     free(graph->nodes);
@@ -57,171 +62,10 @@ void graph_clear(struct graph *graph)
         chunk->used_bytes = 0;
     graph->chunk = graph->chunks;
     graph->nodes_n = 0;
+    graph->clocks_n = 1;
     if (++graph->round == 0) {
         memset(graph->slots, 0, graph->slots_capacity * sizeof(*graph->slots));
         graph->round = 1;
-    }
-}
-
-uint32_t graph_nodes_n(const struct graph *graph)
-{
-    return graph->nodes_n;
-}
-
-const char *graph_key(const struct graph *graph, uint32_t node)
-{
-    return graph->nodes[node].key;
-}
-
-bool graph_is_series(const struct graph *graph, uint32_t node)
-{
-    return graph->nodes[node].is_series;
-}
-
-bool graph_is_column(const struct graph *graph, uint32_t node)
-{
-    return graph->nodes[node].kind == EXPR_BAR || graph->nodes[node].kind == EXPR_NAME;
-}
-
-/* ---- keys ----------------------------------------------------------------------------------- */
-
-static void put(struct graph *graph, const char *text, size_t n)
-{
-    if (graph->key_n + n < GRAPH_KEY_BYTES)
-        memcpy(graph->key + graph->key_n, text, n);
-    graph->key_n += n;
-}
-
-static void put_text(struct graph *graph, const char *text)
-{
-    put(graph, text, strlen(text));
-}
-
-/* As f64_format_short, by a short way for the whole numbers that most periods are. What is
- * undefined is written as a quotient: `nan` could be a column's name. */
-static void put_number(struct graph *graph, double value)
-{
-    char text[F64_BYTES];
-    size_t at = sizeof(text);
-    if (!isfinite(value)) {
-        put_text(graph, "(0 / 0)");
-        return;
-    }
-    if (!(value >= 0.0 && value < 100000.0) || value != (uint32_t)value || signbit(value)) {
-        put_text(graph, f64_format_short(value, text));
-        return;
-    }
-    uint32_t whole = (uint32_t)value;
-    do {
-        text[--at] = (char)('0' + whole % 10);
-        whole /= 10;
-    } while (whole);
-    put(graph, text + at, sizeof(text) - at);
-}
-
-/* How tightly each kind binds its arguments, and its sign. */
-static const struct {
-    uint8_t binds;
-    const char *sign;
-} forms[] = {
-    [EXPR_NUMBER] = {9, ""},      [EXPR_BAR] = {9, ""},         [EXPR_NAME] = {9, ""},
-    [EXPR_NEG] = {8, "-"},        [EXPR_ADD] = {6, " + "},      [EXPR_SUB] = {6, " - "},
-    [EXPR_MUL] = {7, " * "},      [EXPR_DIV] = {7, " / "},      [EXPR_LT] = {5, " < "},
-    [EXPR_LE] = {5, " <= "},      [EXPR_GT] = {5, " > "},       [EXPR_GE] = {5, " >= "},
-    [EXPR_EQ] = {5, " == "},      [EXPR_NE] = {5, " != "},      [EXPR_AND] = {2, " and "},
-    [EXPR_OR] = {1, " or "},      [EXPR_NOT] = {3, "not "},     [EXPR_SHIFT] = {9, "shift"},
-    [EXPR_CROSS_ABOVE] = {9, ""}, [EXPR_CROSS_BELOW] = {9, ""}, [EXPR_CALL] = {9, ""},
-};
-
-/* An argument, in parentheses where it binds less tightly than `least`. */
-static void put_arg(struct graph *graph, uint32_t arg, unsigned least)
-{
-    const struct graph_node *node = &graph->nodes[arg];
-    bool needs = forms[node->kind].binds < least;
-    if (needs)
-        put(graph, "(", 1);
-    put(graph, node->key, node->key_n);
-    if (needs)
-        put(graph, ")", 1);
-}
-
-static void put_call(struct graph *graph, const struct graph_node *node)
-{
-    const struct indicator *indicator = node->indicator;
-    const char *gap = "(";
-    put_text(graph, indicator->name);
-    for (uint32_t i = 0; i < indicator->series_args_n; i++, gap = ",") {
-        put_text(graph, gap);
-        put_arg(graph, node->arg[i], 0);
-    }
-    for (uint32_t i = 0; i < indicator->params_n; i++, gap = ",") {
-        put_text(graph, gap);
-        put_number(graph, node->param[i]);
-    }
-    put_text(graph, gap[0] == '(' ? "()" : ")");
-    if (indicator->outputs_n > 1) {
-        put(graph, ".", 1);
-        put_text(graph, indicator->outputs[node->output]);
-    }
-}
-
-static void put_crossing(struct graph *graph, const struct graph_node *node)
-{
-    put_text(graph, node->kind == EXPR_CROSS_ABOVE ? "crosses_above(" : "crosses_below(");
-    put_arg(graph, node->arg[0], 0);
-    put(graph, ",", 1);
-    put_arg(graph, node->arg[1], 0);
-    put(graph, ")", 1);
-}
-
-static void put_shift(struct graph *graph, const struct graph_node *node)
-{
-    put_text(graph, "shift(");
-    put_arg(graph, node->arg[0], 0);
-    put(graph, ",", 1);
-    put_number(graph, node->lag);
-    put(graph, ")", 1);
-}
-
-/* `and` and `or` may be regrouped freely; the others are written as they are grouped. */
-static void put_binary(struct graph *graph, const struct graph_node *node)
-{
-    unsigned binds = forms[node->kind].binds;
-    bool is_free = node->kind == EXPR_AND || node->kind == EXPR_OR;
-    put_arg(graph, node->arg[0], binds);
-    put_text(graph, forms[node->kind].sign);
-    put_arg(graph, node->arg[1], is_free ? binds : binds + 1);
-}
-
-static void build_key(struct graph *graph, const struct graph_node *node)
-{
-    graph->key_n = 0;
-    switch ((enum expr_kind)node->kind) {
-    case EXPR_NUMBER:
-        put_number(graph, node->value);
-        break;
-    case EXPR_BAR:
-    case EXPR_NAME:
-        put_text(graph, node->key);
-        break;
-    case EXPR_NEG:
-    case EXPR_NOT:
-        put_text(graph, forms[node->kind].sign);
-        put_arg(graph, node->arg[0], forms[node->kind].binds);
-        break;
-    case EXPR_SHIFT:
-        put_shift(graph, node);
-        break;
-    case EXPR_CROSS_ABOVE:
-    case EXPR_CROSS_BELOW:
-        put_crossing(graph, node);
-        break;
-    case EXPR_CALL:
-        put_call(graph, node);
-        break;
-    default:
-        put_binary(graph, node);
-        break;
     }
 }
 
@@ -290,37 +134,134 @@ static int grow(struct graph *graph)
     return 0;
 }
 
-int graph_intern(struct graph *graph, const struct graph_node *node, uint32_t *ret_node)
+/* ---- clocks --------------------------------------------------------------------------------- */
+
+static bool is_same_symbol(const char *a, const char *b)
 {
-    build_key(graph, node);
-    if (graph->key_n >= GRAPH_KEY_BYTES)
-        return -E2BIG;
-    uint32_t hash = (uint32_t)XXH3_64bits(graph->key, graph->key_n);
-    struct graph_slot *slot = slot_of(graph, hash);
-    if (slot->round == graph->round) {
-        *ret_node = slot->node;
-        return 0;
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int add_clock(struct graph *graph, const struct graph_clock *clock)
+{
+    struct graph_clock own = *clock;
+    if (graph->clocks_n == graph->clocks_capacity) {
+        struct graph_clock *grown =
+            realloc(graph->clocks, 2 * graph->clocks_capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        graph->clocks = grown;
+        graph->clocks_capacity *= 2;
     }
+    if (own.symbol) {
+        size_t n = strlen(own.symbol) + 1;
+        char *symbol = keep(graph, n);
+        if (!symbol)
+            return -ENOMEM;
+        own.symbol = memcpy(symbol, clock->symbol, n);
+    }
+    graph->clocks[graph->clocks_n++] = own;
+    return 0;
+}
+
+int graph_clock_find(struct graph *graph, const struct graph_clock *clock, uint32_t *ret_clock)
+{
+    for (uint32_t i = 0; i < graph->clocks_n; i++) {
+        if (is_same_symbol(graph->clocks[i].symbol, clock->symbol) &&
+            timeframe_equal(graph->clocks[i].timeframe, clock->timeframe)) {
+            *ret_clock = i;
+            return 0;
+        }
+    }
+    int r = add_clock(graph, clock);
+    if (r == 0)
+        *ret_clock = graph->clocks_n - 1;
+    return r;
+}
+
+/* ---- what a new node inherits from its arguments -------------------------------------------- */
+
+static uint32_t merge_clocks(uint32_t a, uint32_t b)
+{
+    if (a == CLOCK_NONE || b == CLOCK_NONE)
+        return a == CLOCK_NONE ? b : a;
+    return a == b ? a : CLOCK_MIXED;
+}
+
+/* Arithmetic lives where all its series do, an indicator where all its arguments do; where clocks
+ * meet, and for conditions, that is the traded symbol's own bars. */
+static void place_node(const struct graph *graph, struct graph_node *node)
+{
+    bool is_leaf = node->kind == EXPR_BAR || node->kind == EXPR_NAME ||
+                   (node->kind == EXPR_CALL && node->args_n == 0);
+    bool has_complex = false;
+    node->leaves = is_leaf ? node->clock : CLOCK_NONE;
+    node->has_call = node->kind == EXPR_CALL;
+    for (uint32_t i = 0; i < node->args_n; i++) {
+        const struct graph_node *arg = &graph->nodes[node->arg[i]];
+        uint32_t clock = node->kind == EXPR_CALL ? arg->clock : arg->leaves;
+        node->leaves = merge_clocks(node->leaves, clock);
+        bool is_above = node->kind == EXPR_CALL || node->is_condition;
+        has_complex |= arg->level == LEVEL_COMPLEX || (is_above && arg->has_call);
+        node->has_call |= arg->has_call;
+    }
+    if (node->kind == EXPR_CALL && node->leaves == CLOCK_MIXED)
+        node->leaves = 0;
+    node->clock = node->is_condition || node->leaves >= CLOCK_MIXED ? 0 : node->leaves;
+    node->level = has_complex ? LEVEL_COMPLEX : LEVEL_DERIVED;
+    if (node->kind == EXPR_BAR || node->kind == EXPR_NAME || node->kind == EXPR_NUMBER)
+        node->level = LEVEL_BASE;
+}
+
+/* ---- adding and forgetting ------------------------------------------------------------------ */
+
+static int add_node(struct graph *graph, const struct graph_node *node, uint32_t hash)
+{
+    bool has_local = node->clock != 0;
     if (grow(graph) < 0)
         return -ENOMEM;
     char *key = keep(graph, graph->key_n + 1);
-    if (!key)
+    char *local = has_local && key ? keep(graph, graph->local_n + 1) : key;
+    if (!key || !local)
         return -ENOMEM;
     memcpy(key, graph->key, graph->key_n);
     key[graph->key_n] = '\0';
+    if (has_local) {
+        memcpy(local, graph->local_key, graph->local_n);
+        local[graph->local_n] = '\0';
+    }
     struct graph_node *to = &graph->nodes[graph->nodes_n];
     *to = *node;
     to->key = key;
+    to->local_key = local;
     to->key_n = (uint32_t)graph->key_n;
+    to->local_n = has_local ? (uint32_t)graph->local_n : to->key_n;
     to->hash = hash;
     to->is_series = node->kind == EXPR_BAR || node->kind == EXPR_NAME || node->kind == EXPR_CALL;
-    *slot_of(graph, hash) = (struct graph_slot){.round = graph->round, .node = graph->nodes_n};
-    *ret_node = graph->nodes_n++;
+    *slot_of(graph, hash) = (struct graph_slot){.round = graph->round, .node = graph->nodes_n++};
+    return 0;
+}
+
+int graph_intern(struct graph *graph, struct graph_node *node, uint32_t *ret_node)
+{
+    place_node(graph, node);
+    int r = graph_build_key(graph, node);
+    if (r < 0)
+        return r;
+    uint32_t hash = (uint32_t)XXH3_64bits(graph->key, graph->key_n);
+    struct graph_slot *slot = slot_of(graph, hash);
+    if (slot->round != graph->round) {
+        r = add_node(graph, node, hash);
+        if (r < 0)
+            return r;
+        *ret_node = graph->nodes_n - 1;
+        return 0;
+    }
+    *ret_node = slot->node;
     return 0;
 }
 
 /* The newest goes first: what it was put behind in its row of slots is still there then. */
-void graph_truncate(struct graph *graph, uint32_t nodes_n)
+void graph_truncate(struct graph *graph, uint32_t nodes_n, uint32_t clocks_n)
 {
     uint32_t mask = graph->slots_capacity - 1;
     while (graph->nodes_n > nodes_n) {
@@ -330,4 +271,5 @@ void graph_truncate(struct graph *graph, uint32_t nodes_n)
             i = (i + 1) & mask;
         graph->slots[i].round = 0;
     }
+    graph->clocks_n = clocks_n;
 }

@@ -6,38 +6,53 @@
  * is `shift(a,1) - shift(b,1)` and only series are ever shifted; (3) upwards, nodes are made. A
  * shifted condition is the condition of the shifted series: undefined before row n. */
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "proto/units.h"
-#include "shm/graph_node.h"
+#include "shm/graph_binder.h"
 
-struct binder {
-    struct graph *graph;
-    const struct expr *expr;
-    const struct expr_env *env;
-    struct err *err;
-    struct binding *bindings; /* [expr->nodes_n] */
-};
-
-static struct binding *binding_of(const struct binder *b, const struct expr_node *node, uint32_t i)
+int bind_no_memory(const struct binder *b)
 {
-    return &b->bindings[b->expr->args[node->args + i]];
+    return err_set_errno(b->err, ERR_SYSTEM, ENOMEM, "binding a rule");
 }
 
-static int intern(struct binder *b, const struct graph_node *node, uint32_t *ret_node)
+int bind_node(struct binder *b, struct graph_node *node, uint32_t *ret_node)
 {
     int r = graph_intern(b->graph, node, ret_node);
     if (r == -E2BIG)
         return err_set(b->err, ERR_CONFIG,
                        "the rule is longer than %d bytes when it is written out: split it",
                        GRAPH_KEY_BYTES - 1);
-    return r < 0 ? err_set_errno(b->err, ERR_SYSTEM, -r, "binding a rule") : 0;
+    return r < 0 ? bind_no_memory(b) : 0;
+}
+
+int bind_clock(struct binder *b, const struct expr_node *node, uint32_t *ret_clock)
+{
+    struct graph_clock clock = b->graph->clocks[b->clock];
+    *ret_clock = b->clock;
+    if (!node->symbol && !node->timeframe)
+        return 0;
+    if (node->symbol)
+        clock.symbol = b->expr->symbols[node->symbol - 1];
+    if (node->timeframe)
+        clock.timeframe = b->expr->timeframes[node->timeframe - 1];
+    return graph_clock_find(b->graph, &clock, ret_clock) < 0 ? bind_no_memory(b) : 0;
 }
 
 /* ---- constants ------------------------------------------------------------------------------ */
+
+/* Whether a name stands for a number. */
+static bool find_value(const struct binder *b, uint32_t name_idx, double *ret_value)
+{
+    const struct within *w = b->within;
+    if (!w)
+        return expr_env_find(b->env, b->expr->names[name_idx], ret_value);
+    uint8_t role = w->definition->role[name_idx];
+    if (role < ROLE_PARAM || role >= ROLE_COLUMN)
+        return false;
+    *ret_value =
+        role < ROLE_DERIVED ? w->param[role - ROLE_PARAM] : w->derived[role - ROLE_DERIVED];
+    return true;
+}
 
 static void fold(const struct binder *b, uint32_t idx)
 {
@@ -51,7 +66,7 @@ static void fold(const struct binder *b, uint32_t idx)
         *to = (struct binding){.value = node->number, .is_constant = true};
         break;
     case EXPR_NAME:
-        to->is_constant = expr_env_find(b->env, b->expr->names[node->name_idx], &to->value);
+        to->is_constant = find_value(b, node->name_idx, &to->value);
         to->value = expr_defined(to->value);
         break;
     case EXPR_NEG:
@@ -72,44 +87,6 @@ static void fold(const struct binder *b, uint32_t idx)
     }
 }
 
-/* ---- what may stand in a place of a function ------------------------------------------------ */
-
-/* Where a function's argument that is not constant says so: names that are no parameters. */
-static int fail_not_parameter(const struct binder *b, uint32_t idx, const char *what)
-{
-    const struct expr_node *node = &b->expr->nodes[idx];
-    while (node->kind != EXPR_NAME) {
-        uint32_t i = binding_of(b, node, 0)->is_constant ? 1 : 0;
-        node = expr_arg(b->expr, node, i);
-    }
-    char safe[128];
-    const char *name = b->expr->names[node->name_idx];
-    const char *close = b->env ? err_suggest(name, b->env->names, b->env->n) : NULL;
-    return err_set(b->err, ERR_CONFIG, "column %u: %s: '%s' is not a parameter%s%s%s",
-                   (unsigned)node->column, what, err_printable(name, safe, sizeof(safe)),
-                   close ? ": did you mean '" : "", close ? close : "", close ? "'?" : "");
-}
-
-/* The value of argument i of a call, which stands for `param`. */
-static int take_param(const struct binder *b, const struct expr_node *call, uint32_t i,
-                      const struct indicator_param *param, double *ret_value)
-{
-    char what[160];
-    const struct expr_node *node = expr_arg(b->expr, call, i);
-    const struct binding *found = binding_of(b, call, i);
-    struct expr_argument argument = {.idx = i, .column = node->column, .value = found->value};
-    if (found->is_constant && expr_param_takes(param, found->value)) {
-        *ret_value = found->value;
-        return 0;
-    }
-    if (call->kind == EXPR_CALL)
-        argument.indicator = call->indicator;
-    if (found->is_constant)
-        return expr_refuse_param(param, &argument, b->err);
-    return fail_not_parameter(b, (uint32_t)(node - b->expr->nodes),
-                              expr_param_name(param, argument.indicator, what, sizeof(what)));
-}
-
 /* ---- shifts --------------------------------------------------------------------------------- */
 
 static int fail_lag(const struct binder *b, const struct expr_node *node, double lag)
@@ -125,7 +102,7 @@ static int hand_down(const struct binder *b, uint32_t idx)
     double n = 0.0;
     uint32_t lag = node->kind == EXPR_CALL ? 0 : b->bindings[idx].lag;
     if (node->kind == EXPR_SHIFT) {
-        int r = take_param(b, node, 1, &expr_shift_param, &n);
+        int r = bind_param(b, node, 1, &expr_shift_param, &n);
         if (r < 0)
             return r;
         if (n + lag > EXPR_LAG_MAX)
@@ -136,10 +113,33 @@ static int hand_down(const struct binder *b, uint32_t idx)
     return 0;
 }
 
-static int add_shift(struct binder *b, uint32_t lag, uint32_t *io_node)
+int bind_shift(struct binder *b, uint32_t lag, uint32_t *io_node)
 {
     struct graph_node node = {.kind = EXPR_SHIFT, .args_n = 1, .arg = {*io_node}, .lag = lag};
-    return lag == 0 ? 0 : intern(b, &node, io_node);
+    return lag == 0 ? 0 : bind_node(b, &node, io_node);
+}
+
+/* A number of the graph, `lag` rows earlier: the shift is handed down to its series. */
+static int shift_node(struct binder *b, uint32_t idx, uint32_t lag, uint32_t *ret_node)
+{
+    struct graph_node node = b->graph->nodes[idx];
+    *ret_node = idx;
+    if (lag == 0 || node.kind == EXPR_NUMBER)
+        return 0;
+    if (node.kind == EXPR_SHIFT) {
+        if ((double)node.lag + lag > EXPR_LAG_MAX)
+            return err_set(b->err, ERR_CONFIG, "shifts look back more than %u rows", EXPR_LAG_MAX);
+        *ret_node = node.arg[0];
+        return bind_shift(b, node.lag + lag, ret_node);
+    }
+    if (node.kind < EXPR_NEG || node.kind > EXPR_DIV)
+        return bind_shift(b, lag, ret_node);
+    for (uint32_t i = 0; i < node.args_n; i++) {
+        int r = shift_node(b, node.arg[i], lag, &node.arg[i]);
+        if (r < 0)
+            return r;
+    }
+    return bind_node(b, &node, ret_node);
 }
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
@@ -147,18 +147,32 @@ static int add_shift(struct binder *b, uint32_t lag, uint32_t *io_node)
 static int add_number(struct binder *b, double value, uint32_t *ret_node)
 {
     struct graph_node node = {.kind = EXPR_NUMBER, .value = value};
-    return intern(b, &node, ret_node);
+    return bind_node(b, &node, ret_node);
 }
 
-static int add_column(struct binder *b, const char *name, uint32_t lag, uint32_t *ret_node)
+int bind_column(struct binder *b, const struct column *column, uint32_t lag, uint32_t *ret_node)
 {
-    struct graph_node node = {.kind = EXPR_NAME, .key = name};
+    const char *name = column->name;
+    struct graph_node node = {.kind = EXPR_NAME, .key = name, .clock = column->clock};
     for (uint32_t i = 0; i < EXPR_BARS_STORED; i++) {
         if (name == expr_bar_names[i])
             node.kind = EXPR_BAR;
     }
-    int r = intern(b, &node, ret_node);
-    return r < 0 ? r : add_shift(b, lag, ret_node);
+    int r = bind_node(b, &node, ret_node);
+    return r < 0 ? r : bind_shift(b, lag, ret_node);
+}
+
+/* A name that is not a number: a column, or a series of the definition it stands in. */
+static int add_name(struct binder *b, const struct expr_node *node, uint32_t lag,
+                    uint32_t *ret_node)
+{
+    const struct within *w = b->within;
+    struct column column = {.name = b->expr->names[node->name_idx]};
+    uint8_t role = w ? w->definition->role[node->name_idx] : ROLE_COLUMN;
+    if (role != ROLE_COLUMN)
+        return shift_node(b, w->series[role - ROLE_SERIES], lag, ret_node);
+    int r = bind_clock(b, node, &column.clock);
+    return r < 0 ? r : bind_column(b, &column, lag, ret_node);
 }
 
 static int add_pair(struct binder *b, enum expr_kind kind, const uint32_t arg[2],
@@ -166,11 +180,12 @@ static int add_pair(struct binder *b, enum expr_kind kind, const uint32_t arg[2]
 {
     struct graph_node node = {.kind = (uint8_t)kind, .args_n = 2, .arg = {arg[0], arg[1]}};
     node.is_condition = kind >= EXPR_LT;
-    return intern(b, &node, ret_node);
+    return bind_node(b, &node, ret_node);
 }
 
 /* Means of bar columns: (high + low) / 2 and the like. */
-static int add_mean_bar(struct binder *b, uint32_t bar_idx, uint32_t lag, uint32_t *ret_node)
+static int add_mean_bar(struct binder *b, uint32_t bar_idx, uint32_t clock, uint32_t lag,
+                        uint32_t *ret_node)
 {
     static const struct {
         uint32_t n;
@@ -178,17 +193,29 @@ static int add_mean_bar(struct binder *b, uint32_t bar_idx, uint32_t lag, uint32
     } means[] = {{2, {EXPR_BAR_HIGH, EXPR_BAR_LOW}},
                  {3, {EXPR_BAR_HIGH, EXPR_BAR_LOW, EXPR_BAR_CLOSE}},
                  {4, {EXPR_BAR_OPEN, EXPR_BAR_HIGH, EXPR_BAR_LOW, EXPR_BAR_CLOSE}}};
-    uint32_t n = means[bar_idx - EXPR_BARS_STORED].n, pair[2];
-    const uint32_t *bars = means[bar_idx - EXPR_BARS_STORED].bars;
-    int r = add_column(b, expr_bar_names[bars[0]], lag, &pair[0]);
-    for (uint32_t i = 1; i < n && r == 0; i++) {
-        r = add_column(b, expr_bar_names[bars[i]], lag, &pair[1]);
-        if (r == 0)
+    uint32_t n = means[bar_idx - EXPR_BARS_STORED].n, pair[2] = {0};
+    int r = 0;
+    for (uint32_t i = 0; i < n && r == 0; i++) {
+        uint32_t bar = means[bar_idx - EXPR_BARS_STORED].bars[i];
+        const struct column column = {expr_bar_names[bar], clock};
+        r = bind_column(b, &column, lag, &pair[i > 0]);
+        if (r == 0 && i > 0)
             r = add_pair(b, EXPR_ADD, pair, &pair[0]);
     }
     if (r == 0)
         r = add_number(b, n, &pair[1]);
     return r < 0 ? r : add_pair(b, EXPR_DIV, pair, ret_node);
+}
+
+static int add_bar(struct binder *b, const struct expr_node *node, uint32_t lag, uint32_t *ret_node)
+{
+    struct column column = {.name = expr_bar_names[node->bar_idx]};
+    int r = bind_clock(b, node, &column.clock);
+    if (r < 0)
+        return r;
+    if (node->bar_idx < EXPR_BARS_STORED)
+        return bind_column(b, &column, lag, ret_node);
+    return add_mean_bar(b, node->bar_idx, column.clock, lag, ret_node);
 }
 
 /* Argument i as a node, constants included. */
@@ -218,139 +245,59 @@ static int add_operator(struct binder *b, const struct expr_node *node, uint32_t
     }
     struct graph_node to = {.kind = node->kind, .args_n = 1, .arg = {arg[0]}};
     to.is_condition = node->kind == EXPR_NOT;
-    return intern(b, &to, ret_node);
-}
-
-/* ---- indicators ----------------------------------------------------------------------------- */
-
-/* The series that the user chose. */
-static int take_series(struct binder *b, const struct expr_node *node, struct graph_node *call)
-{
-    for (uint32_t i = 0; i < node->indicator->series_args_n; i++) {
-        const struct binding *arg = binding_of(b, node, i);
-        const struct expr_argument argument = {.indicator = node->indicator,
-                                               .idx = i,
-                                               .column = expr_arg(b->expr, node, i)->column,
-                                               .value = arg->value};
-        if (arg->is_constant)
-            return expr_refuse_constant(&argument, b->err);
-        call->arg[call->args_n++] = arg->node;
-    }
-    return 0;
-}
-
-/* The bar columns that are implied. */
-static int take_bars(struct binder *b, struct graph_node *call)
-{
-    const char *at = call->indicator->bar_inputs;
-    while (*at && call->args_n < INDICATOR_INPUTS_MAX) {
-        size_t n = strcspn(at, " ");
-        for (uint32_t i = 0; i < EXPR_BARS_STORED; i++) {
-            if (strlen(expr_bar_names[i]) != n || memcmp(expr_bar_names[i], at, n) != 0)
-                continue;
-            int r = add_column(b, expr_bar_names[i], 0, &call->arg[call->args_n]);
-            if (r < 0)
-                return r;
-            call->args_n++;
-        }
-        at += n + (at[n] == ' ');
-    }
-    return 0;
-}
-
-static int add_call(struct binder *b, const struct graph_node *call, uint32_t lag,
-                    uint32_t *ret_node)
-{
-    int r = intern(b, call, ret_node);
-    return r < 0 ? r : add_shift(b, lag, ret_node);
-}
-
-/* bbands(x,n,up,down): middle = sma(x,n), upper = middle + up * stddev(x,n), lower = middle - down
- * * … */
-static int expand_bbands(struct binder *b, const struct graph_node *call, uint32_t lag,
-                         uint32_t *ret_node)
-{
-    bool is_upper = call->output == 0;
-    uint32_t pair[2], product[2];
-    struct graph_node part = {
-        .kind = EXPR_CALL, .args_n = 1, .arg = {call->arg[0]}, .param = {call->param[0]}};
-    part.indicator = indicator_find("sma");
-    int r = add_call(b, &part, lag, &pair[0]);
-    if (call->output == 1) {
-        *ret_node = pair[0];
-        return r;
-    }
-    part.indicator = indicator_find("stddev");
-    if (r == 0)
-        r = add_call(b, &part, lag, &product[1]);
-    if (r == 0)
-        r = add_number(b, call->param[is_upper ? 1 : 2], &product[0]);
-    if (r == 0)
-        r = add_pair(b, EXPR_MUL, product, &pair[1]);
-    return r < 0 ? r : add_pair(b, is_upper ? EXPR_ADD : EXPR_SUB, pair, ret_node);
-}
-
-/* Indicators without a kernel are made of others here. */
-static const struct {
-    const char *name;
-    int (*expand)(struct binder *b, const struct graph_node *call, uint32_t lag,
-                  uint32_t *ret_node);
-} composites[] = {{"bbands", expand_bbands}};
-
-static int add_indicator(struct binder *b, const struct expr_node *node, uint32_t lag,
-                         uint32_t *ret_node)
-{
-    const struct indicator *indicator = node->indicator;
-    struct graph_node call = {.kind = EXPR_CALL, .output = node->output, .indicator = indicator};
-    int r = take_series(b, node, &call);
-    for (uint32_t i = 0; i < indicator->params_n && r == 0; i++)
-        r = take_param(b, node, indicator->series_args_n + i, &indicator->params[i],
-                       &call.param[i]);
-    if (r == 0)
-        r = take_bars(b, &call);
-    if (r < 0)
-        return r;
-    if (indicator->compute)
-        return add_call(b, &call, lag, ret_node);
-    for (size_t i = 0; i < sizeof(composites) / sizeof(composites[0]); i++) {
-        if (strcmp(composites[i].name, indicator->name) == 0)
-            return composites[i].expand(b, &call, lag, ret_node);
-    }
-    return err_set(b->err, ERR_BUG, "indicator %s has neither a kernel nor an expansion",
-                   indicator->name);
+    return bind_node(b, &to, ret_node);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
+/* A shift moves each series in bars of its own, which means something where all have the same. */
+static int check_shift(const struct binder *b, const struct expr_node *node, uint32_t made)
+{
+    if (b->graph->nodes[made].leaves != CLOCK_MIXED)
+        return 0;
+    return err_set(b->err, ERR_CONFIG,
+                   "column %u: shift of what is made of bars of different symbols or timeframes: "
+                   "shift its parts, each by bars of its own",
+                   (unsigned)node->column);
+}
+
 static int make_node(struct binder *b, uint32_t idx)
 {
     const struct expr_node *node = &b->expr->nodes[idx];
-    struct binding *to = &b->bindings[idx];
-    if (to->is_constant)
+    const struct binding is = b->bindings[idx];
+    uint32_t made = 0;
+    int r;
+    if (is.is_constant)
         return 0;
     switch ((enum expr_kind)node->kind) {
     case EXPR_BAR:
-        if (node->bar_idx < EXPR_BARS_STORED)
-            return add_column(b, expr_bar_names[node->bar_idx], to->lag, &to->node);
-        return add_mean_bar(b, node->bar_idx, to->lag, &to->node);
+        r = add_bar(b, node, is.lag, &made);
+        break;
     case EXPR_NAME:
-        return add_column(b, b->expr->names[node->name_idx], to->lag, &to->node);
+        r = add_name(b, node, is.lag, &made);
+        break;
     case EXPR_SHIFT:
-        to->node = binding_of(b, node, 0)->node;
-        return 0;
+        made = binding_of(b, node, 0)->node;
+        r = check_shift(b, node, made);
+        break;
     case EXPR_CALL:
-        return add_indicator(b, node, to->lag, &to->node);
+        r = bind_call(b, node, is.lag, &made);
+        break;
     default:
-        return add_operator(b, node, &to->node);
+        r = add_operator(b, node, &made);
+        break;
     }
+    b->bindings[idx].node = made;
+    return r;
 }
 
-static int bind_all(struct binder *b, uint32_t *ret_node)
+static int bind_all(struct binder *b, uint32_t lag, uint32_t *ret_node)
 {
     uint32_t n = b->expr->nodes_n;
     int r = 0;
     for (uint32_t i = 0; i < n; i++)
         fold(b, i);
+    b->bindings[n - 1].lag = lag;
     for (uint32_t i = n; i-- > 0 && r == 0;)
         r = hand_down(b, i);
     for (uint32_t i = 0; i < n && r == 0; i++)
@@ -362,6 +309,34 @@ static int bind_all(struct binder *b, uint32_t *ret_node)
         return add_number(b, root->value, ret_node);
     *ret_node = root->node;
     return 0;
+}
+
+/* Room for n more bindings on the stack. */
+static int reserve_bindings(struct graph *graph, uint32_t n)
+{
+    uint32_t wanted = graph->bindings_n + n;
+    if (wanted <= graph->bindings_capacity)
+        return 0;
+    wanted += wanted / 2;
+    void *grown = realloc(graph->bindings, wanted * sizeof(*graph->bindings));
+    if (!grown)
+        return -ENOMEM;
+    graph->bindings = grown;
+    graph->bindings_capacity = wanted;
+    return 0;
+}
+
+int bind_expr(struct binder *b, uint32_t lag, uint32_t *ret_node)
+{
+    struct graph *graph = b->graph;
+    if (reserve_bindings(graph, b->expr->nodes_n) < 0)
+        return bind_no_memory(b);
+    b->at = graph->bindings_n;
+    b->bindings = graph->bindings + b->at;
+    graph->bindings_n += b->expr->nodes_n;
+    int r = bind_all(b, lag, ret_node);
+    graph->bindings_n = b->at;
+    return r;
 }
 
 /* What is an argument of a new indicator lives in the plane. */
@@ -378,18 +353,10 @@ int graph_add(struct graph *graph, const struct expr *expr, const struct expr_en
               uint32_t *ret_node, struct err *err)
 {
     struct binder b = {.graph = graph, .expr = expr, .env = env, .err = err};
-    uint32_t before = graph->nodes_n, node = 0;
-    if (expr->nodes_n > graph->bindings_capacity) {
-        void *grown = realloc(graph->bindings, expr->nodes_n * sizeof(*graph->bindings));
-        if (!grown)
-            return err_set_errno(err, ERR_SYSTEM, ENOMEM, "binding a rule");
-        graph->bindings = grown;
-        graph->bindings_capacity = expr->nodes_n;
-    }
-    b.bindings = graph->bindings;
-    int r = bind_all(&b, &node);
+    uint32_t before = graph->nodes_n, clocks_before = graph->clocks_n, node = 0;
+    int r = bind_expr(&b, 0, &node);
     if (r < 0) {
-        graph_truncate(graph, before);
+        graph_truncate(graph, before, clocks_before);
         return r;
     }
     mark_series(graph, before);

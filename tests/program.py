@@ -75,8 +75,11 @@ def children(pid):
     without one that only says what it offers."""
     found = []
     for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-            found += [int(child) for child in file.read().split()]
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # a thread that ended meanwhile
     return [child for child in found
             if command_line(child) not in ([], command_line(pid))
             and b"--describe" not in command_line(child)]

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* `admf-worker --describe`: what this worker offers, as JSON. The supervisor knows components by
- * this alone. */
+/* `admf-worker --describe [LIBRARY...]`: what this worker and those libraries offer, as JSON. The
+ * supervisor knows components by this alone. */
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "worker/plugin.h"
 #include "worker/registry.h"
 #include "worker/serve.h"
 
@@ -78,15 +81,89 @@ static json_t *describe_component(const struct component_type *t)
     return c;
 }
 
-int describe_print(void)
+/* ---- libraries ------------------------------------------------------------------------------ */
+
+static json_t *describe_indicator_params(const struct indicator *row)
 {
-    json_t *all = json_array(), *root = json_object();
+    json_t *all = json_array();
+    for (unsigned i = 0; i < row->params_n; i++) {
+        const struct indicator_param *p = &row->params[i];
+        json_t *param = json_object();
+        (void)json_object_set_new(param, "name", json_string(p->name));
+        (void)json_object_set_new(param, "minimum", json_real(p->minimum));
+        (void)json_object_set_new(param, "maximum", json_real(p->maximum));
+        (void)json_object_set_new(param, "whole", json_boolean(p->is_whole));
+        (void)json_array_append_new(all, param);
+    }
+    return all;
+}
+
+static json_t *describe_indicator(const struct indicator *row)
+{
+    json_t *i = json_object(), *outputs = json_array();
+    for (unsigned o = 0; o < row->outputs_n; o++)
+        (void)json_array_append_new(outputs, json_string(row->outputs[o]));
+    (void)json_object_set_new(i, "name", json_string(row->name));
+    (void)json_object_set_new(i, "class", json_string(indicator_class_name(row->cls)));
+    (void)json_object_set_new(i, "series", json_integer(row->series_args_n));
+    (void)json_object_set_new(i, "implied", text_or_empty(row->implied));
+    (void)json_object_set_new(i, "params", describe_indicator_params(row));
+    (void)json_object_set_new(i, "outputs", outputs);
+    (void)json_object_set_new(i, "warm_up", json_string(row->warm_up_text));
+    (void)json_object_set_new(i, "formula", json_string(row->formula));
+    (void)json_object_set_new(i, "source", json_string(row->source));
+    return i;
+}
+
+/* A library that cannot be used says why in its place. */
+static json_t *describe_library(const char *path)
+{
+    struct plugin *plugin;
+    struct err err = {0};
+    size_t n;
+    json_t *library = json_object();
+    if (plugin_load(path, &plugin, &err) < 0) {
+        (void)json_object_set_new(library, "error", json_string(err.text));
+        return library;
+    }
+    const struct indicator *rows = plugin_indicators(plugin, &n);
+    json_t *all = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(all, describe_indicator(&rows[i]));
+    (void)json_object_set_new(library, "name", json_string(plugin_name(plugin)));
+    (void)json_object_set_new(library, "version", json_string(plugin_version(plugin)));
+    (void)json_object_set_new(library, "indicators", all);
+    plugin_unload(plugin);
+    return library;
+}
+
+/* What a library prints while it is loaded is not part of the answer. */
+static FILE *keep_stdout(void)
+{
+    int answer = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (answer < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+        return NULL;
+    (void)close(null);
+    return fdopen(answer, "w");
+}
+
+int describe_print(int libraries_n, char *const *library)
+{
+    FILE *out = keep_stdout();
+    if (!out)
+        return 1;
+    json_t *all = json_array(), *libraries = json_array(), *root = json_object();
     for (unsigned i = 0; i < registry_n(); i++)
         (void)json_array_append_new(all, describe_component(registry_at(i)));
+    for (int i = 0; i < libraries_n; i++)
+        (void)json_array_append_new(libraries, describe_library(library[i]));
     (void)json_object_set_new(root, "engine", json_string(ENGINE_VERSION));
     (void)json_object_set_new(root, "components", all);
-    int bad = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) != 0 ||
-              putchar('\n') == EOF || fflush(stdout) != 0;
+    (void)json_object_set_new(root, "libraries", libraries);
+    int bad = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) != 0 ||
+              putc('\n', out) == EOF;
+    bad |= fclose(out) != 0;
     json_decref(root);
     return bad;
 }

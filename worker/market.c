@@ -84,9 +84,7 @@ static int market_dividends(struct market *m)
         return -ENOMEM;
     bool any = false;
     for (uint32_t s = 0; m->plane->header && s < m->symbols_n; s++) {
-        uint32_t first_defined;
-        dividend[s] =
-            plane_series(m->plane, m->symbol_idx[s], COLUMN_CASH_DIVIDEND, &first_defined);
+        dividend[s] = plane_f64(m->plane, m->symbol_idx[s], COLUMN_CASH_DIVIDEND, NULL);
         any |= dividend[s] != NULL;
     }
     m->owned[6] = dividend;
@@ -97,7 +95,7 @@ static int market_dividends(struct market *m)
 static int market_symbols(struct market *m, uint32_t symbol_idx)
 {
     bool all = symbol_idx == COMBO_ALL_SYMBOLS;
-    m->symbols_n = all ? m->plane->symbols_n : 1;
+    m->symbols_n = all ? m->plane->traded_n : 1;
     m->symbol = calloc(m->symbols_n, sizeof(struct plane_view *));
     m->owned[2] = m->symbol;
     m->symbol_idx = calloc(m->symbols_n, sizeof *m->symbol_idx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What one account trades, on its own clock: all symbols of the plane on the merged clock, or a
- * single one on the times of its bars. A worker makes each market once and lends it to many
+/* What one account trades, on its own clock: all traded symbols of the plane on the merged clock,
+ * or a single one on the times of its bars. A worker makes each market once and lends it to many
  * containers. */
 #pragma once
 
@@ -26,6 +26,7 @@ struct market {
     uint64_t bars_n;                 /* of all symbols within the range */
     const double **dividend; /* [symbols_n] of each row, money a unit; NULL: none of that symbol.
                                 NULL: none at all */
+    bool is_altered;         /* prices are not the plane's: neither are stored series of use */
     void *owned[7];
 };
 

@@ -13,6 +13,7 @@
 
 #include "proto/log.h"
 #include "proto/start.h"
+#include "worker/build.h"
 
 #define DIAL_TIMEOUT_MS 10000
 
@@ -43,6 +44,7 @@ static int handle_batch(struct serve *w, struct reader *body,
     int r = batch_decode(body, &batch);
     if (r < 0)
         return r;
+    plane_sync(w->session.plane);
     r = serve(w, &batch);
     batch_fini(&batch);
     return r;
@@ -121,6 +123,15 @@ static int receive_setup(struct serve *w, struct setup *ret_setup)
     return r < 0 ? r : setup_decode(&body, ret_setup);
 }
 
+/* As many extents as there can be: the core's header tells how many there are. */
+static struct plane_fds inherited_plane(void)
+{
+    struct plane_fds fds = {.core = START_FD_PLANE, .extents_n = PLANE_EXTENTS_MAX};
+    for (int i = 0; i < PLANE_EXTENTS_MAX; i++)
+        fds.extent[i] = START_FD_EXTENT_0 + i;
+    return fds;
+}
+
 static int get_ready(struct serve *w, enum worker_role *ret_role)
 {
     struct setup setup;
@@ -129,11 +140,14 @@ static int get_ready(struct serve *w, enum worker_role *ret_role)
     if (r < 0)
         return r;
     *ret_role = (enum worker_role)setup.role;
-    r = session_init(&w->session, &setup.run, START_FD_PLANE, w->slot, &err);
+    struct plane_fds fds = inherited_plane();
+    r = session_init(&w->session, &setup.run, &fds, w->slot, &err);
     setup_fini(&setup);
     if (r < 0)
         return serve_refuse(w, &err);
-    (void)close(START_FD_PLANE);
+    (void)close(fds.core);
+    for (uint32_t i = 0; i < w->session.plane->header->extents_n; i++)
+        (void)close(fds.extent[i]);
     session_tell_idle(&w->session);
     const struct plane *p = w->session.plane;
     ready_encode(channel_begin(w->channel, MSG_READY),
@@ -186,8 +200,10 @@ static int serve_main(const char *path, const char *worker, const char *slot)
 
 int worker_main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--describe") == 0)
-        return describe_print();
+    if (argc >= 2 && strcmp(argv[1], "--describe") == 0)
+        return describe_print(argc - 2, argv + 2);
+    if (argc >= 3 && strcmp(argv[1], "--build") == 0)
+        return build_main(argc - 2, argv + 2);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return puts("admf-worker " ENGINE_VERSION) < 0;
     if (argc == 5 && strcmp(argv[1], "--serve") == 0)

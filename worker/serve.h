@@ -34,7 +34,7 @@ int serve_receive(struct serve *w, struct msg_head *ret_head,
  * that were registered before are served like built-in ones. */
 int worker_main(int argc, char **argv);
 /* Prints what this worker offers as JSON. */
-int describe_print(void);
+int describe_print(int libraries_n, char *const *library);
 
 /* Signal handlers on a stack of their own that write last words into the slot and let the signal
  * kill. */

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "proto/units.h"
+#include "worker/altered.h"
 #include "worker/builtin.h"
+#include "worker/plugin.h"
 
 static int session_programs(struct session *s, struct err *err)
 {
@@ -25,12 +27,14 @@ static int session_programs(struct session *s, struct err *err)
     return 0;
 }
 
-int session_init(struct session *s, struct run_spec *run, int plane_fd, struct slot *slot,
-                 struct err *err)
+int session_init(struct session *s, struct run_spec *run, const struct plane_fds *plane,
+                 struct slot *slot, struct err *err)
 {
     *s = (struct session){.run = *run, .slot = slot};
     *run = (struct run_spec){0};
-    int r = plane_open(plane_fd, &s->plane, err);
+    int r = plane_open(plane, &s->plane, err);
+    if (r == 0) /* before any rule is read: rules may name what they bring */
+        r = plugins_use(s->run.libraries, s->run.libraries_n, err);
     if (r == 0)
         r = session_programs(s, err);
     if (r == 0)
@@ -51,6 +55,7 @@ void session_fini(struct session *s)
     for (uint32_t i = 0; s->market_one && i < s->plane->symbols_n; i++)
         market_destroy(s->market_one[i]);
     free(s->market_one);
+    altered_destroy(s->altered);
     market_destroy(s->market_all);
     for (uint32_t i = 0; s->program && i < s->run.strategies_n; i++)
         strategy_program_fini(&s->program[i]);
@@ -59,6 +64,22 @@ void session_fini(struct session *s)
     plane_close(s->plane);
     run_spec_fini(&s->run);
     *s = (struct session){0};
+}
+
+/* One at a time: the combinations of a path follow each other. */
+static int altered_market_of(struct session *s, const struct combo *combo,
+                             struct market **ret_market, struct err *err)
+{
+    if (s->altered && !altered_is(s->altered, combo->noise_path, combo->symbol_idx)) {
+        altered_destroy(s->altered);
+        s->altered = NULL;
+    }
+    int r = s->altered ? 0
+                       : altered_create(s->plane, &s->run.noise, combo->noise_path,
+                                        combo->symbol_idx, &s->altered, err);
+    if (r == 0)
+        *ret_market = altered_market(s->altered);
+    return r;
 }
 
 int session_market(struct session *s, const struct combo *combo, struct market **ret_market,
@@ -70,12 +91,15 @@ int session_market(struct session *s, const struct combo *combo, struct market *
     if (combo->params_n != s->run.strategies[combo->strategy_idx].params_n)
         return err_set(err, ERR_CONFIG, "%u parameters, the strategy has %u", combo->params_n,
                        s->run.strategies[combo->strategy_idx].params_n);
-    if (combo->symbol_idx == COMBO_ALL_SYMBOLS) {
+    bool is_all = combo->symbol_idx == COMBO_ALL_SYMBOLS;
+    if (!is_all && combo->symbol_idx >= s->plane->traded_n)
+        return err_set(err, ERR_CONFIG, "symbol %u of %u", combo->symbol_idx, s->plane->traded_n);
+    if (combo->noise_path > 0)
+        return altered_market_of(s, combo, ret_market, err);
+    if (is_all) {
         *ret_market = s->market_all;
         return 0;
     }
-    if (combo->symbol_idx >= s->plane->symbols_n)
-        return err_set(err, ERR_CONFIG, "symbol %u of %u", combo->symbol_idx, s->plane->symbols_n);
     struct market **one = &s->market_one[combo->symbol_idx];
     int r = *one ? 0 : market_create(s->plane, combo->symbol_idx, one);
     if (r == 0)

@@ -14,6 +14,8 @@
 #include "worker/market.h"
 #include "worker/strategy/program.h"
 
+struct altered;
+
 struct session {
     struct run_spec run;
     struct plane *plane;
@@ -21,12 +23,14 @@ struct session {
     struct graph *graph;
     struct strategy_program *program; /* [run.strategies_n] */
     struct market *market_all;
+    struct altered *altered;    /* the history altered last; NULL: none as yet */
     struct market **market_one; /* [symbols_n], made when first used */
 };
 
-/* Takes the run's specification over. plane_fd is mapped and may be closed afterwards. */
-int session_init(struct session *s, struct run_spec *run, int plane_fd, struct slot *slot,
-                 struct err *err) ADMF_MUST_CHECK;
+/* Takes the run's specification over. The plane is mapped, its descriptors may be closed
+ * afterwards. */
+int session_init(struct session *s, struct run_spec *run, const struct plane_fds *plane,
+                 struct slot *slot, struct err *err) ADMF_MUST_CHECK;
 void session_fini(struct session *s);
 
 /* ERR_CONFIG for a combination that names what the run does not have. *ret_market is borrowed. */

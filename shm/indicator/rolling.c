@@ -1,334 +1,434 @@
 /* SPDX-License-Identifier: MIT */
-/* Indicators of the last n rows, in O(rows) whatever n is.
- *
- * Sums and plain averages run: what enters is added, what leaves is subtracted, as TA-Lib does.
- *
- * The others never subtract what left the window. Rows are cut into blocks of n. A window of n rows
- * holds exactly one block start b, so it is a suffix of the block before b and a prefix of the
- * block at b: two totals that only grow, joined at the row (van Herk 1992, Gil and Werman 1993, who
- * did it for minima). So rounding does not build up over a million rows, and a NaN or an infinity
- * dies with its window.
- *
- *        b-n+1 ......... b-1 | b .............. b+n-1        window of row t: [t-n+1, t]
- *        <- suffix[t-n+1] -> | <- prefix[t] ->
- *
- * Weighted averages and deviations total x - r, where r is the value at b. It is in every window of
- * the block: a constant window has mean r and deviation 0 exactly, and the variance loses at most a
- * factor of n to cancellation, whatever the level of prices. And no row behind a window has a part
- * in it, not even in its last bit. */
+#include "shm/indicator/rolling.h"
+
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "shm/indicator/kernel.h"
+#include "shm/indicator/cpu.h"
+#include "shm/indicator/row.h"
 
-/* A block: rows [start, end), end - start <= n, and its r. */
-struct block {
-    uint32_t n;
-    uint32_t start;
-    uint32_t end;
-    double level;
+#define CHUNK_VALUES  3072u /* in all arrays, at least: they lie in the first cache */
+#define CHUNK_WINDOWS 4u    /* at least as many rows as windows are long, times this … */
+#define CHUNK_LONG    8192u /* … up to here; and as many as a window is long */
+#define STACK_VALUES  8192u
+#define ALIGNED       8u /* values in 64 bytes */
+
+uint32_t rolling_lookback(const double *param)
+{
+    return (uint32_t)param[0] - 1;
+}
+
+/* ---- chunks --------------------------------------------------------------------------------- */
+
+static uint32_t chunk_rows(const struct rolling_plan *plan, uint32_t rows_n)
+{
+    uint64_t rows = (uint64_t)plan->n * CHUNK_WINDOWS, least = CHUNK_VALUES / plan->arrays_n;
+    rows = rows < CHUNK_LONG ? rows : CHUNK_LONG;
+    rows = rows > least ? rows : least;
+    rows = rows > plan->n ? rows : plan->n;
+    return rows < rows_n ? (uint32_t)rows : rows_n;
+}
+
+static void run_chunks(const struct indicator_span *span, const struct rolling_plan *plan,
+                       struct rolling_chunk *c, uint32_t rows_n)
+{
+    while (c->end < span->rows_n) {
+        uint32_t left_n = span->rows_n - c->end;
+        c->rows_n = rows_n < left_n ? rows_n : left_n;
+        c->base_n = c->rows_n + (c->n - 1);
+        plan->make(c, plan->ctx);
+        c->end += c->rows_n;
+    }
+}
+
+int rolling_each_chunk(const struct indicator_span *span, const struct rolling_plan *plan)
+{
+    double stack[STACK_VALUES] __attribute__((aligned(64)));
+    double *values = stack, *heap = NULL;
+    struct rolling_chunk c = {.span = span, .n = plan->n};
+    for (unsigned o = 0; o < INDICATOR_OUTPUTS_MAX; o++)
+        c.end = fill_before(span, plan->n - 1 + plan->back, span->out[o]);
+    if (c.end == span->rows_n)
+        return 0;
+    uint32_t rows_n = chunk_rows(plan, span->rows_n - c.end);
+    size_t stride = ((size_t)rows_n + c.n - 1 + ALIGNED - 1) / ALIGNED * ALIGNED + ALIGNED;
+    if (stride * plan->arrays_n > STACK_VALUES) {
+        heap = aligned_alloc(64, stride * plan->arrays_n * sizeof(*heap));
+        if (!heap)
+            return -ENOMEM;
+        values = heap;
+    }
+    for (unsigned a = 0; a < plan->arrays_n; a++)
+        c.array[a] = values + a * stride;
+    run_chunks(span, plan, &c, rows_n);
+    free(heap);
+    return 0;
+}
+
+/* ---- what is not finite --------------------------------------------------------------------- */
+
+CPU_INLINE void check_plain(const double *x, uint32_t rows_n, double limit, bool *ret_is_good)
+{
+    int64_t bad = 0;
+    for (size_t i = 0; i < rows_n; i++)
+        bad |= fabs(x[i]) <= limit ? 0 : 1;
+    *ret_is_good = !bad;
+}
+
+CPU_INLINE void check_wide(const double *x, uint32_t rows_n, double limit, bool *ret_is_good)
+{
+    cpu_four_bits good = {-1, -1, -1, -1};
+    cpu_four most = {limit, limit, limit, limit};
+    bool is_good = true;
+    size_t i = 0;
+    for (; i + 4 <= rows_n; i += 4)
+        good &= CPU_ABS(CPU_FOUR_AT(x + i)) <= most;
+    for (; i < rows_n; i++)
+        is_good = is_good && fabs(x[i]) <= limit;
+    *ret_is_good = is_good && good[0] && good[1] && good[2] && good[3];
+}
+CPU_TWINS(check, check_plain, check_wide,
+          (const double *x, uint32_t rows_n, double limit, bool *ret_is_good),
+          (x, rows_n, limit, ret_is_good))
+
+const double *rolling_values(const double *x, uint32_t rows_n, double limit, double *scratch)
+{
+    bool is_good;
+    check(x, rows_n, limit, &is_good);
+    if (is_good)
+        return x;
+    for (size_t i = 0; i < rows_n; i++)
+        scratch[i] = fabs(x[i]) <= limit ? x[i] : 0.0;
+    return scratch;
+}
+
+void rolling_mark(const double *x, uint32_t rows_n, uint32_t n, double limit, double *out)
+{
+    uint64_t good_n = 0; /* in a row */
+    for (uint64_t i = 0; i < (uint64_t)rows_n + n - 1; i++) {
+        good_n = fabs(x[i]) <= limit ? good_n + 1 : 0;
+        if (i + 1 >= n && good_n < n)
+            out[i + 1 - n] = NAN;
+    }
+}
+
+/* ---- moments -------------------------------------------------------------------------------- */
+
+/* What a window comes to: its mean, and the total of (x - mean) * (place - mean place) where a line
+ * is wanted, else of (x - mean)^2. */
+struct moments {
+    double mean, second;
 };
 
-static void fill_nan(double *out, uint32_t rows_n)
-{
-    for (uint32_t t = 0; t < rows_n; t++)
-        out[t] = NAN;
-}
-
-/* Moves to the next block, or to the first from a zeroed one; false past the end. */
-static bool next_block(const struct indicator_call *call, struct block *k)
-{
-    k->start = k->end;
-    if (k->start >= call->rows_n)
-        return false;
-    k->n = (uint32_t)call->param[0];
-    k->end = call->rows_n - k->start < k->n ? call->rows_n : k->start + k->n;
-    k->level = isfinite(call->input[0][k->start]) ? call->input[0][k->start] : 0.0;
-    return true;
-}
-
-/* Whether there is any full window; if not, all of out is NaN. */
-static bool has_window(const struct indicator_call *call)
-{
-    if (call->param[0] <= call->rows_n)
-        return true;
-    fill_nan(call->out, call->rows_n);
-    return false;
-}
-
-/* Rows before n - 1 have no window. */
-static void mark_warm_up(const struct indicator_call *call)
-{
-    fill_nan(call->out, (uint32_t)call->param[0] - 1);
-}
-
-/* ---- running sums --------------------------------------------------------------------------- */
-
-/* What a window's total has seen since it was last added up afresh. */
-struct running {
-    double total;
-    double weight; /* total of absolute values */
-    double peak;   /* greatest weight: rounding errors are parts in 1e16 of this */
-    uint32_t seen; /* good values in a row */
+/* Of windows: mean[i] and second[i] for those that begin at value i. */
+struct moment_arrays {
+    double *mean, *second;
 };
 
-#define RUNNING_INPUT_MAX 1e290 /* greater values count as infinite, so that no total overflows */
-#define RUNNING_PEAK_MAX                                                                           \
-    1000.0 /* times the weight; beyond, what is left may be rounding errors                        \
-            */
+enum moment_kind { LINE, VARIANCE, DEVIATION };
 
-/* Adds the window up afresh, oldest first. */
-static void running_seed(struct running *s, const double *window, uint32_t n)
+/* Two windows of `size` values each. */
+CPU_INLINE struct moments twice(enum moment_kind kind, struct moments older, struct moments newer,
+                                double size)
 {
-    s->total = s->weight = 0.0;
-    for (uint32_t i = 0; i < n; i++) {
-        s->total += window[i];
-        s->weight += fabs(window[i]);
+    double step = newer.mean - older.mean;
+    double more = kind == LINE ? step * (0.5 * size * size) : step * step * (0.5 * size);
+    return (struct moments){(older.mean + newer.mean) * 0.5, (older.second + newer.second) + more};
+}
+
+/* How windows of two sizes go together. */
+struct joint {
+    double share, factor;
+};
+
+CPU_INLINE struct joint join_sizes(enum moment_kind kind, double have, double size)
+{
+    double share = size / (have + size);
+    return (struct joint){share, kind == LINE ? 0.5 * have * size : have * share};
+}
+
+CPU_INLINE struct moments join(enum moment_kind kind, struct moments older, struct moments newer,
+                               struct joint joint)
+{
+    double step = newer.mean - older.mean;
+    double more = kind == LINE ? step * joint.factor : step * step * joint.factor;
+    return (struct moments){older.mean + step * joint.share, (older.second + newer.second) + more};
+}
+
+CPU_INLINE struct moments moments_at(struct moment_arrays a, size_t i)
+{
+    return (struct moments){a.mean[i], a.second[i]};
+}
+
+CPU_INLINE struct moments of_two(enum moment_kind kind, const double *x)
+{
+    return twice(kind, (struct moments){x[0], 0.0}, (struct moments){x[1], 0.0}, 1.0);
+}
+
+/* 1, 2 or 3 values. */
+CPU_INLINE struct moments of_few(enum moment_kind kind, const double *x, size_t n)
+{
+    struct moments first = {x[0], 0.0};
+    if (n == 1)
+        return first;
+    if (n == 2)
+        return of_two(kind, x);
+    return join(kind, first, of_two(kind, x + 1), join_sizes(kind, 1.0, 2.0));
+}
+
+CPU_INLINE void make_fours(enum moment_kind kind, const double *restrict x, size_t rows_n,
+                           struct moment_arrays to)
+{
+    double *restrict mean = to.mean, *restrict second = to.second;
+    for (size_t i = 0; i < rows_n; i++) {
+        struct moments m = twice(kind, of_two(kind, x + i), of_two(kind, x + i + 2), 2.0);
+        mean[i] = m.mean;
+        second[i] = m.second;
     }
-    s->peak = s->weight;
 }
 
-/* The total of the window that ends at row t, of n values. */
-static inline double running_total(struct running *s, const double *x, uint32_t t, uint32_t n)
+/* Windows twice as long; `to` may be `from`. */
+CPU_INLINE void make_twice(enum moment_kind kind, struct moment_arrays from, size_t size,
+                           size_t rows_n, struct moment_arrays to)
 {
-    s->peak = s->weight > s->peak ? s->weight : s->peak;
-    if (s->peak > RUNNING_PEAK_MAX * s->weight)
-        running_seed(s, x + t + 1 - n, n);
-    double total = s->total;
-    s->total -= x[t + 1 - n];
-    s->weight -= fabs(x[t + 1 - n]);
-    return total;
+    CPU_VECTORIZE
+    for (size_t i = 0; i < rows_n; i++) {
+        struct moments m = twice(kind, moments_at(from, i), moments_at(from, i + size), size);
+        to.mean[i] = m.mean;
+        to.second[i] = m.second;
+    }
 }
 
-/* Totals over the last n rows by divisor. The order of additions is TA-Lib's: prices lie on a grid
- * of ticks, averages of them tie often, and a crossing hangs on the last bit of a tie. Where a far
- * larger value has left the window, it is added up afresh; so it is behind what is not finite. */
-static int running_means(const struct indicator_call *call, double divisor)
+/* Windows four times as long, as made by doubling twice. */
+CPU_INLINE void make_four_times(enum moment_kind kind, struct moment_arrays from, size_t size,
+                                size_t rows_n, struct moment_arrays to)
 {
-    const double *x = call->input[0];
-    struct running s = {0};
-    if (!has_window(call))
-        return 0;
-    uint32_t n = (uint32_t)call->param[0];
-    for (uint32_t t = 0; t < call->rows_n; t++) {
-        call->out[t] = NAN;
-        if (!(fabs(x[t]) <= RUNNING_INPUT_MAX)) {
-            s = (struct running){0};
-            continue;
+    CPU_VECTORIZE
+    for (size_t i = 0; i < rows_n; i++) {
+        struct moments older = twice(kind, moments_at(from, i), moments_at(from, i + size), size);
+        struct moments newer =
+            twice(kind, moments_at(from, i + 2 * size), moments_at(from, i + 3 * size), size);
+        struct moments m = twice(kind, older, newer, 2.0 * size);
+        to.mean[i] = m.mean;
+        to.second[i] = m.second;
+    }
+}
+
+/* The first `have` values of windows: where they are `few`, of x itself. */
+struct beginning {
+    const double *x;
+    struct moment_arrays all;
+    size_t have;
+};
+
+CPU_INLINE struct moments beginning_at(enum moment_kind kind, const struct beginning *b,
+                                       uint32_t few, size_t i)
+{
+    return few ? of_few(kind, b->x + i, few) : moments_at(b->all, i);
+}
+
+/* Behind each beginning the window of `size`, into `to`, which may be where the beginnings are. */
+CPU_INLINE void append_to(enum moment_kind kind, struct beginning b, uint32_t few,
+                          struct moment_arrays more, size_t size, size_t rows_n,
+                          struct moment_arrays to)
+{
+    struct joint joint = join_sizes(kind, b.have, size);
+    double *mean = to.mean, *second = to.second;
+    CPU_VECTORIZE
+    for (size_t i = 0; i < rows_n; i++) {
+        struct moments m =
+            join(kind, beginning_at(kind, &b, few, i), moments_at(more, i + b.have), joint);
+        mean[i] = m.mean;
+        second[i] = m.second;
+    }
+}
+
+CPU_INLINE void append(enum moment_kind kind, struct beginning b, struct moment_arrays more,
+                       size_t size, size_t rows_n, struct moment_arrays to)
+{
+    if (b.have == 1)
+        append_to(kind, b, 1, more, size, rows_n, to);
+    else if (b.have == 2)
+        append_to(kind, b, 2, more, size, rows_n, to);
+    else if (b.have == 3)
+        append_to(kind, b, 3, more, size, rows_n, to);
+    else
+        append_to(kind, b, 0, more, size, rows_n, to);
+}
+
+/* What becomes of a whole window. */
+struct finish {
+    double mean_factor, second_factor, n;
+};
+
+CPU_INLINE double finished(enum moment_kind kind, struct moments m, const struct finish *finish)
+{
+    if (kind == LINE)
+        return m.mean * finish->mean_factor + m.second * finish->second_factor;
+    return kind == VARIANCE ? m.second / finish->n : sqrt(m.second / finish->n);
+}
+
+CPU_INLINE void finish_all(enum moment_kind kind, struct moment_arrays all, size_t rows_n,
+                           struct finish finish, double *restrict out)
+{
+    for (size_t i = 0; i < rows_n; i++)
+        out[i] = finished(kind, moments_at(all, i), &finish);
+}
+
+CPU_INLINE void finish_few(enum moment_kind kind, const double *restrict x, uint32_t n,
+                           size_t rows_n, struct finish finish, double *restrict out)
+{
+    for (size_t i = 0; i < rows_n; i++)
+        out[i] = finished(kind, of_few(kind, x + i, n), &finish);
+}
+
+/* The last append(), straight into the output. */
+CPU_INLINE void finish_append_to(enum moment_kind kind, struct beginning b, uint32_t few,
+                                 struct moment_arrays more, size_t size, size_t rows_n,
+                                 struct finish finish, double *restrict out)
+{
+    struct joint joint = join_sizes(kind, b.have, size);
+    for (size_t i = 0; i < rows_n; i++) {
+        struct moments m =
+            join(kind, beginning_at(kind, &b, few, i), moments_at(more, i + b.have), joint);
+        out[i] = finished(kind, m, &finish);
+    }
+}
+
+CPU_INLINE void finish_append(enum moment_kind kind, struct beginning b, struct moment_arrays more,
+                              size_t size, size_t rows_n, struct finish finish,
+                              double *restrict out)
+{
+    if (b.have == 1)
+        finish_append_to(kind, b, 1, more, size, rows_n, finish, out);
+    else if (b.have == 2)
+        finish_append_to(kind, b, 2, more, size, rows_n, finish, out);
+    else if (b.have == 3)
+        finish_append_to(kind, b, 3, more, size, rows_n, finish, out);
+    else
+        finish_append_to(kind, b, 0, more, size, rows_n, finish, out);
+}
+
+/* Windows of fewer than four values. */
+CPU_INLINE void make_short(enum moment_kind kind, const struct rolling_chunk *c, const double *x,
+                           struct finish finish, double *restrict out)
+{
+    if (c->n == 1)
+        finish_few(kind, x, 1, c->rows_n, finish, out);
+    else if (c->n == 2)
+        finish_few(kind, x, 2, c->rows_n, finish, out);
+    else
+        finish_few(kind, x, 3, c->rows_n, finish, out);
+}
+
+/* Arrays: windows that double, two of each since the first part of n is left where it is; windows
+ * of the parts of n so far. */
+CPU_INLINE void make_long(enum moment_kind kind, const struct rolling_chunk *c, const double *x,
+                          struct finish finish, double *restrict out)
+{
+    struct moment_arrays now = {c->array[0], c->array[1]}, other = {c->array[2], c->array[3]};
+    struct beginning begun = {x, {c->array[4], c->array[5]}, c->n & 3};
+    size_t n = c->n, size = 4;
+    make_fours(kind, x, c->base_n - 3, now);
+    while (begun.have + size != n || !(n & size)) {
+        struct moment_arrays from = now;
+        if (n & size && begun.have == 0) {
+            begun.all = now;
+            now = other;
+        } else if (n & size) {
+            append(kind, begun, now, size, c->rows_n, begun.all);
         }
-        s.total += x[t];
-        s.weight += fabs(x[t]);
-        if (++s.seen >= n)
-            call->out[t] = running_total(&s, x, t, n) / divisor;
+        begun.have += n & size;
+        bool is_skipped = !(n & 2 * size); /* and so there is a greater one */
+        if (is_skipped)
+            make_four_times(kind, from, size, c->base_n - (4 * size - 1), now);
+        else
+            make_twice(kind, from, size, c->base_n - (2 * size - 1), now);
+        size *= is_skipped ? 4 : 2;
     }
-    return 0;
+    if (begun.have == 0)
+        finish_all(kind, now, c->rows_n, finish, out);
+    else
+        finish_append(kind, begun, now, size, c->rows_n, finish, out);
 }
 
-int kernel_sum(const struct indicator_call *call)
+CPU_INLINE void make_moments(enum moment_kind kind, const struct rolling_chunk *c, const double *x,
+                             struct finish finish, double *restrict out)
 {
-    return running_means(call, 1.0);
+    if (c->n < 4)
+        make_short(kind, c, x, finish, out);
+    else
+        make_long(kind, c, x, finish, out);
 }
 
-int kernel_sma(const struct indicator_call *call)
+#define MOMENT_PARAMETERS                                                                          \
+    (const struct rolling_chunk *c, const double *x, struct finish finish, double *out)
+#define MOMENT_ARGUMENTS (c, x, finish, out)
+
+CPU_INLINE void lines_body MOMENT_PARAMETERS
 {
-    return running_means(call, call->param[0]);
+    make_moments(LINE, c, x, finish, out);
+}
+CPU_VERSIONS(make_lines, lines_body, MOMENT_PARAMETERS, MOMENT_ARGUMENTS)
+
+CPU_INLINE void variances_body MOMENT_PARAMETERS
+{
+    make_moments(VARIANCE, c, x, finish, out);
+}
+CPU_VERSIONS(make_variances, variances_body, MOMENT_PARAMETERS, MOMENT_ARGUMENTS)
+
+CPU_INLINE void deviations_body MOMENT_PARAMETERS
+{
+    make_moments(DEVIATION, c, x, finish, out);
+}
+CPU_VERSIONS(make_deviations, deviations_body, MOMENT_PARAMETERS, MOMENT_ARGUMENTS)
+
+#define MOMENT_ARRAYS 7 /* those of make_moments(), and one for values */
+
+struct moment_job {
+    enum moment_kind kind;
+    struct finish finish;
+};
+
+static void make_chunk(const struct rolling_chunk *c, const void *ctx)
+{
+    const struct moment_job *job = ctx;
+    const double *given = rolling_input(c, 0);
+    const double *x =
+        rolling_values(given, c->base_n, ROLLING_VALUE_MAX, c->array[MOMENT_ARRAYS - 1]);
+    double *out = c->span->out[0] + c->end;
+    if (job->kind == LINE)
+        make_lines(c, x, job->finish, out);
+    else if (job->kind == VARIANCE)
+        make_variances(c, x, job->finish, out);
+    else
+        make_deviations(c, x, job->finish, out);
+    if (x != given)
+        rolling_mark(given, c->rows_n, c->n, ROLLING_VALUE_MAX, out);
 }
 
-/* ---- cumulative means ----------------------------------------------------------------------- */
-
-/* The cumulative total up to each row, then differences of it, as vectorbt's averages: other last
- * bits than a running sum, and so other ties. What is not finite counts as 0 in the total. */
-int kernel_rolling_mean(const struct indicator_call *call)
+static int each_moment(const struct indicator_span *span, const struct moment_job *job)
 {
-    const double *x = call->input[0], n = call->param[0];
-    uint32_t seen = 0; /* good values in a row */
-    if (!has_window(call))
-        return 0;
-    double *total = malloc((size_t)call->rows_n * sizeof(*total));
-    if (!total)
-        return -ENOMEM;
-    for (uint32_t t = 0; t < call->rows_n; t++) {
-        bool is_good = fabs(x[t]) <= RUNNING_INPUT_MAX;
-        seen = is_good ? seen + 1 : 0;
-        total[t] = (t ? total[t - 1] : 0.0) + (is_good ? x[t] : 0.0);
-        double before = t >= n ? total[t - (uint32_t)n] : 0.0;
-        call->out[t] = seen >= n ? (total[t] - before) / n : NAN;
-    }
-    free(total);
-    return 0;
+    struct rolling_plan plan = {
+        .n = (uint32_t)span->param[0], .arrays_n = MOMENT_ARRAYS, .make = make_chunk, .ctx = job};
+    return rolling_each_chunk(span, &plan);
 }
 
-/* ---- weighted ------------------------------------------------------------------------------- */
-
-/* Weights 1 .. n, the newest heaviest. A suffix that grows by one older row raises every weight in
- * it by one; in a prefix, row i has weight n less the rows since. */
-static void suffix_weighted(const double *x, const struct block *k, double *out)
+int rolling_lines(const struct indicator_span *span, double mean_factor, double moment_factor)
 {
-    double plain = 0.0, weighted = 0.0;
-    uint32_t j = k->start;
-    for (uint32_t t = k->start; t < k->end; t++)
-        out[t] = 0.0;
-    if (k->start == 0)
-        return;
-    for (; j > k->start - k->n + 1; j--) {
-        plain += x[j - 1] - k->level;
-        weighted += plain;
-        if (j - 1 + k->n - 1 < k->end)
-            out[j - 1 + k->n - 1] = weighted;
-    }
+    struct moment_job job = {LINE, {mean_factor, moment_factor, span->param[0]}};
+    return each_moment(span, &job);
 }
 
-int kernel_wma(const struct indicator_call *call)
+int rolling_variances(const struct indicator_span *span)
 {
-    const double *x = call->input[0], n = call->param[0];
-    double *out = call->out, divisor = n * (n + 1.0) / 2.0;
-    struct block k = {0};
-    if (!has_window(call))
-        return 0;
-    while (next_block(call, &k)) {
-        double plain = 0.0, aged = 0.0;
-        suffix_weighted(x, &k, out);
-        for (uint32_t t = k.start; t < k.end; t++) {
-            aged += plain;
-            plain += x[t] - k.level;
-            out[t] = k.level + (out[t] + (n * plain - aged)) / divisor;
-        }
-    }
-    mark_warm_up(call);
-    return 0;
+    struct moment_job job = {VARIANCE, {.n = span->param[0]}};
+    return each_moment(span, &job);
 }
 
-/* ---- deviations ----------------------------------------------------------------------------- */
-
-/* out[t] = the total over rows t-n+1 .. start-1, which is what the window of t has before the
- * block. The rows whose slots lie past the end of the data still count towards the others. */
-static void suffix_totals(const double *x, const struct block *k, double level, double *out)
+int rolling_deviations(const struct indicator_span *span)
 {
-    double total = 0.0;
-    uint32_t j = k->start;
-    if (k->start == 0) {
-        for (uint32_t t = 0; t < k->end; t++)
-            out[t] = 0.0;
-        return;
-    }
-    if (k->end == k->start + k->n)
-        out[k->end - 1] = 0.0;
-    for (; j - 1 + k->n - 1 >= k->end; j--)
-        total += x[j - 1] - level;
-    for (; j > k->start - k->n + 1; j--) {
-        total += x[j - 1] - level;
-        out[j - 1 + k->n - 1] = total;
-    }
-}
-
-/* Totals of squares of x - level, as suffix_totals; squares[] has room for n. */
-static void suffix_squares(const double *x, const struct block *k, double *squares)
-{
-    double total = 0.0;
-    for (uint32_t i = 0; i < k->n; i++)
-        squares[i] = 0.0;
-    if (k->start == 0)
-        return;
-    for (uint32_t j = k->start; j > k->start - k->n + 1; j--) {
-        double d = x[j - 1] - k->level;
-        total += d * d;
-        squares[j - 1 + k->n - 1 - k->start] = total;
-    }
-}
-
-static double deviation(double total, double squares, double n)
-{
-    double variance = (squares - total * total / n) / n;
-    return variance <= 0.0 ? 0.0 : sqrt(variance);
-}
-
-/* Population deviation; 0 exactly where the window is constant. */
-int kernel_stddev(const struct indicator_call *call)
-{
-    const double *x = call->input[0], n = call->param[0];
-    struct block k = {0};
-    if (!has_window(call))
-        return 0;
-    double *squares_before = malloc((size_t)n * sizeof(*squares_before));
-    if (!squares_before)
-        return -ENOMEM;
-    while (next_block(call, &k)) {
-        double total = 0.0, squares = 0.0;
-        suffix_totals(x, &k, k.level, call->out);
-        suffix_squares(x, &k, squares_before);
-        for (uint32_t t = k.start; t < k.end; t++) {
-            double d = x[t] - k.level;
-            total += d;
-            squares += d * d;
-            call->out[t] =
-                deviation(call->out[t] + total, squares_before[t - k.start] + squares, n);
-        }
-    }
-    free(squares_before);
-    mark_warm_up(call);
-    return 0;
-}
-
-/* ---- extremes ------------------------------------------------------------------------------- */
-
-/* The greater, or the first if the second is NaN: one instruction where the machine has one. */
-static inline double greater(double a, double b)
-{
-    return b > a ? b : a;
-}
-
-static inline double lesser(double a, double b)
-{
-    return b < a ? b : a;
-}
-
-/* What the windows leave out because it is NaN makes them NaN. */
-static void mark_undefined(const struct indicator_call *call)
-{
-    uint32_t n = (uint32_t)call->param[0], since = n; /* rows since the last NaN */
-    for (uint32_t t = 0; t < call->rows_n; t++) {
-        since = isnan(call->input[0][t]) ? 0 : since + (since < n);
-        if (since < n)
-            call->out[t] = NAN;
-    }
-}
-
-/* `least` is what any value replaces. */
-static inline __attribute__((always_inline)) int
-extreme(const struct indicator_call *call, double (*pick)(double, double), double least)
-{
-    const double *x = call->input[0];
-    double *out = call->out;
-    struct block k = {0};
-    if (!has_window(call))
-        return 0;
-    while (next_block(call, &k)) {
-        double best = least;
-        for (uint32_t t = k.start; t < k.end; t++) {
-            best = pick(best, x[t]);
-            out[t] = best;
-        }
-        best = least;
-        for (uint32_t j = k.start; k.start > 0 && j > k.start - k.n + 1; j--) {
-            uint32_t t = j - 1 + k.n - 1;
-            best = pick(best, x[j - 1]);
-            if (t < k.end)
-                out[t] = pick(out[t], best);
-        }
-    }
-    mark_warm_up(call);
-    mark_undefined(call);
-    return 0;
-}
-
-int kernel_max(const struct indicator_call *call)
-{
-    return extreme(call, greater, -INFINITY);
-}
-
-int kernel_min(const struct indicator_call *call)
-{
-    return extreme(call, lesser, INFINITY);
+    struct moment_job job = {DEVIATION, {.n = span->param[0]}};
+    return each_moment(span, &job);
 }

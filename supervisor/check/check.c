@@ -49,7 +49,7 @@ struct checking {
     uint32_t first, n;    /* of the sample */
     struct kept *kept;    /* [n] */
     struct run_data data;
-    struct plane *plane;
+    const struct plane *plane;
 };
 
 static int no_memory(struct err *err)
@@ -222,13 +222,11 @@ static int group_whole(struct checking *k, struct err *err)
     int r = future_make(&plan, &whole, err);
     if (r == 0)
         r = run_data_build(k->group, k->describe, &whole.range, &k->data, err);
+    if (r == 0)
+        r = run_data_make_all(&k->data, err);
     if (r < 0)
         return r;
-    r = plane_open(k->data.plane_fd, &k->plane, err);
-    if (r < 0) {
-        k->plane = NULL;
-        return r;
-    }
+    k->plane = plane_writer_view(k->data.plane);
     const struct walk walks[] = {{CHECK_NONE, CHECK_AGAIN, keep, NULL},
                                  {CHECK_NONE, CHECK_AGAIN, compare_again, NULL}};
     return walk_range(k, &k->data, walks, 2, err);
@@ -268,13 +266,9 @@ static int compare_at_cut(struct checking *k, uint32_t i, const struct run_detai
 static int cut_with_data(struct at_cut *at, const struct run_data *data)
 {
     struct checking *k = at->k;
-    struct plane *plane;
-    int r = plane_open(data->plane_fd, &plane, at->err);
-    if (r < 0)
-        return r;
-    r = compare_series(k->plane, plane, k->report->cut[at->cut_idx].time_ns, &k->report->values_n,
-                       add_series, at);
-    plane_close(plane);
+    int r =
+        compare_series(k->plane, plane_writer_view(data->plane),
+                       k->report->cut[at->cut_idx].time_ns, &k->report->values_n, add_series, at);
     const struct walk walk = {at->cut_idx, at->future, compare_at_cut, at};
     return r == 0 ? walk_range(k, data, &walk, 1, at->err) : r;
 }
@@ -302,7 +296,9 @@ static int group_cut(struct checking *k, uint32_t cut_idx, enum check_future kin
         return r;
     r = run_data_build(k->group, k->describe, &future.range, &data, err);
     if (r == 0) {
-        r = cut_with_data(&at, &data);
+        r = run_data_make_all(&data, err);
+        if (r == 0)
+            r = cut_with_data(&at, &data);
         run_data_fini(&data);
     }
     future_fini(&future);
@@ -358,8 +354,6 @@ static void group_fini(struct checking *k)
         free(k->kept[i].trades);
     }
     free(k->kept);
-    if (k->plane)
-        plane_close(k->plane);
     run_data_fini(&k->data);
     sample_config_destroy(k->group);
     k->kept = NULL;
@@ -456,11 +450,8 @@ int check_run(const struct config *config, const struct describe *describe, stru
     *ret_report = (struct check_report){0};
     if (!k)
         return no_memory(err);
-    *k = (struct checking){.config = config,
-                           .describe = describe,
-                           .options = options,
-                           .report = ret_report,
-                           .data = {.plane_fd = -1}};
+    *k = (struct checking){
+        .config = config, .describe = describe, .options = options, .report = ret_report};
     int r = range_load(config, store, NULL, &k->range, err);
     if (r == 0) {
         r = check_with_range(k, err);

@@ -245,32 +245,83 @@ bool compare_details(const struct comparison *c, struct check_difference *ret_di
 
 /* ---- series --------------------------------------------------------------------------------- */
 
+/* A series in both planes. */
+struct pair {
+    struct series_view whole, cut;
+    uint32_t rows_n; /* that are settled before the cut */
+};
+
+static double value_at(const struct series_view *view, uint32_t row)
+{
+    switch (view->dtype) {
+    case SERIES_F32:
+        return (double)((const float *)view->values)[row];
+    case SERIES_BITS:
+        return (double)(((const uint64_t *)view->values)[row / 64] >> row % 64 & 1);
+    default:
+        return ((const double *)view->values)[row];
+    }
+}
+
+/* The first row that differs; rows_n: none does. */
+static uint32_t first_differing(const struct pair *p)
+{
+    uint32_t row = 0;
+    if (p->whole.dtype == SERIES_F64)
+        return (uint32_t)first_apart(p->whole.values, p->cut.values, p->rows_n);
+    while (row < p->rows_n && is_same(value_at(&p->whole, row), value_at(&p->cut, row)))
+        row++;
+    return row;
+}
+
+/* Rows of a clock that are whole before a time: of a larger timeframe, those of earlier periods. */
+static uint32_t settled_rows(const struct plane_clock_view *clock, int64_t cut_ns)
+{
+    uint32_t n = time_lower_bound(clock->bars.time_ns, clock->bars.rows_n, cut_ns);
+    if (clock->timeframe.unit == TIMEFRAME_OWN)
+        return n;
+    int64_t period = timeframe_period(clock->timeframe, cut_ns);
+    while (n > 0 && timeframe_period(clock->timeframe, clock->bars.time_ns[n - 1]) >= period)
+        n--;
+    return n;
+}
+
+static bool find_pair(const struct plane *whole, const struct plane *cut,
+                      const struct plane_series *series, struct pair *ret_pair)
+{
+    const char *key = (const char *)whole->base + series->key_off;
+    return plane_series(whole, series->clock_idx, key, &ret_pair->whole) &&
+           plane_series(cut, series->clock_idx, key, &ret_pair->cut) &&
+           ret_pair->whole.dtype == ret_pair->cut.dtype &&
+           ret_pair->rows_n <= cut->clock[series->clock_idx].bars.rows_n;
+}
+
+/* Where both planes have it; they are of one plan. */
 int compare_series(const struct plane *whole, const struct plane *cut, int64_t cut_ns,
                    uint64_t *values_n, compare_fn fn, void *ctx)
 {
     const struct plane_series *series =
         (const struct plane_series *)(whole->base + whole->header->series_off);
     for (uint32_t i = 0; i < whole->header->series_n; i++) {
-        uint32_t s = series[i].symbol_idx;
-        const struct plane_view *view = &whole->symbol[s];
-        const char *key = (const char *)whole->base + series[i].key_off;
-        const double *a = (const double *)(whole->base + series[i].values_off);
-        const double *b = plane_series(cut, s, key, NULL);
-        uint32_t n = time_lower_bound(view->bars.time_ns, view->bars.rows_n, cut_ns);
-        if (!b || n > cut->symbol[s].bars.rows_n)
-            continue; /* both planes are of one plan */
-        uint32_t row = (uint32_t)first_apart(a, b, n);
-        *values_n += n;
-        if (row == n)
+        const struct plane_clock_view *clock = &whole->clock[series[i].clock_idx];
+        struct pair pair = {.rows_n = settled_rows(clock, cut_ns)};
+        if (!find_pair(whole, cut, &series[i], &pair))
             continue;
+        uint32_t row = first_differing(&pair);
+        *values_n += pair.rows_n;
+        if (row == pair.rows_n)
+            continue;
+        uint32_t first = series[i].clock_idx < whole->symbols_n
+                             ? whole->symbol[series[i].clock_idx].first_row
+                             : 0;
         struct check_difference d = {
-            .symbol_idx = s,
-            .bar = row >= view->first_row ? row - view->first_row : 0,
-            .time_ns = view->bars.time_ns[row],
-            .whole = a[row],
-            .cut = b[row],
+            .symbol_idx = clock->symbol_idx,
+            .bar = row >= first ? row - first : 0,
+            .time_ns = clock->bars.time_ns[row],
+            .whole = value_at(&pair.whole, row),
+            .cut = value_at(&pair.cut, row),
         };
-        snprintf(d.what, sizeof d.what, "series %s", key);
+        snprintf(d.what, sizeof d.what, "series %s", (const char *)whole->base + series[i].key_off);
         int r = fn(ctx, &d);
         if (r != 0)
             return r;

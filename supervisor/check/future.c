@@ -67,14 +67,14 @@ int future_make(const struct future_plan *plan, struct future *ret_future, struc
     size_t rows_n = 0;
     memset(f.range.bars, 0, sizeof f.range.bars); /* they stay with `of`, and the columns too */
     f.range.extra = NULL;
-    for (uint32_t s = 0; s < f.range.symbols_n; s++)
+    for (uint32_t s = 0; s < f.range.all_n; s++)
         rows_n += f.range.cut[s].rows_n;
     if (is_altered)
         f.prices = calloc(5 * rows_n + 1, sizeof *f.prices);
     if (is_altered && !f.prices)
         return err_set(err, ERR_SYSTEM, "out of memory for bars");
     double *at = f.prices;
-    for (uint32_t s = 0; s < f.range.symbols_n; s++) {
+    for (uint32_t s = 0; s < f.range.all_n; s++) {
         struct bars *bars = &f.range.cut[s];
         uint32_t from = time_lower_bound(bars->time_ns, bars->rows_n, plan->time_ns);
         if (plan->kind == CHECK_MISSING)

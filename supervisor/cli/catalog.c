@@ -5,83 +5,7 @@
 
 #include "proto/metric.h"
 #include "proto/units.h"
-#include "shm/indicator/indicator.h"
-#include "supervisor/cli/common.h"
-
-/* ---- indicators ----------------------------------------------------------------------------- */
-
-/* Names of series arguments, in order. */
-static const char *series_arg(unsigned i)
-{
-    static const char *const names[] = {"x", "y", "z"};
-    return i < 3 ? names[i] : "x";
-}
-
-/* `macd(x,fast,slow,signal)`. */
-static const char *signature(const struct indicator *ind, char *out, size_t out_bytes)
-{
-    size_t used = (size_t)snprintf(out, out_bytes, "%s(", ind->name);
-    for (unsigned i = 0; i < ind->series_args_n + ind->params_n && used < out_bytes; i++)
-        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i ? "," : "",
-                                 i < ind->series_args_n ? series_arg(i)
-                                                        : ind->params[i - ind->series_args_n].name);
-    if (used < out_bytes)
-        snprintf(out + used, out_bytes - used, ")");
-    return out;
-}
-
-static const char *text_or_empty(const char *text)
-{
-    return text ? text : "";
-}
-
-static json_t *indicator_json(const struct indicator *ind)
-{
-    char text[256];
-    json_t *params = json_array(), *outputs = json_array();
-    for (unsigned i = 0; i < ind->params_n; i++)
-        json_array_append_new(params, json_pack("{s:s, s:o, s:o, s:b}", "name", ind->params[i].name,
-                                                "minimum", cli_json_number(ind->params[i].minimum),
-                                                "maximum", cli_json_number(ind->params[i].maximum),
-                                                "whole", ind->params[i].is_whole));
-    for (unsigned i = 0; ind->outputs_n > 1 && i < ind->outputs_n; i++)
-        json_array_append_new(outputs, json_string(ind->outputs[i]));
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:s, s:s, s:s}", "name", ind->name,
-                     "signature", signature(ind, text, sizeof text), "class",
-                     indicator_class_name(ind->cls), "series_arguments", (int)ind->series_args_n,
-                     "bar_inputs", text_or_empty(ind->bar_inputs), "parameters", params, "outputs",
-                     outputs, "warm_up", text_or_empty(ind->warm_up_text), "formula",
-                     text_or_empty(ind->formula), "source", text_or_empty(ind->source));
-}
-
-static void print_indicator(const struct indicator *ind)
-{
-    char text[256];
-    printf("%s", signature(ind, text, sizeof text));
-    for (unsigned i = 0; ind->outputs_n > 1 && i < ind->outputs_n; i++)
-        printf("%s.%s", i ? " " : "  ", ind->outputs[i]);
-    printf("\n    %s\n    %s; first value at row %s", text_or_empty(ind->formula),
-           indicator_class_name(ind->cls), text_or_empty(ind->warm_up_text));
-    if (ind->bar_inputs && *ind->bar_inputs)
-        printf("; reads %s", ind->bar_inputs);
-    printf("; %s\n", text_or_empty(ind->source));
-    for (unsigned i = 0; i < ind->params_n; i++)
-        printf("    %s: %s from %g to %g\n", ind->params[i].name,
-               ind->params[i].is_whole ? "whole" : "number", ind->params[i].minimum,
-               ind->params[i].maximum);
-}
-
-static int catalog_indicators(const struct cli_args *args, struct err *err)
-{
-    json_t *list = args->json ? json_array() : NULL;
-    for (size_t i = 0; i < indicator_table_n; i++) {
-        if (list)
-            json_array_append_new(list, indicator_json(indicator_table[i]));
-        else
-            print_indicator(indicator_table[i]);
-    }
-    return list ? cli_print_json(list, err) : cli_finish_stdout(err);
-}
+#include "supervisor/cli/catalog.h"
 
 /* ---- components ----------------------------------------------------------------------------- */
 
@@ -380,6 +304,8 @@ int cmd_catalog(const struct cli_args *args, struct err *err)
             continue;
         if (args->protocol && i != 1 && i != 2)
             return err_set(err, ERR_USAGE, "--protocol is for strategies and components");
+        if (args->plugins_n > 0 && i != 0)
+            return err_set(err, ERR_USAGE, "--plugin is for indicators");
         return lists[i].run(args, err);
     }
     const char *near = err_suggest(wanted, names, 5);

@@ -58,7 +58,9 @@ static enum verdict verdict_of(const struct check_report *r)
 
 static const char *symbol_name(const struct job *job, uint32_t symbol_idx)
 {
-    return symbol_idx < job->config->symbols_n ? job->config->symbols[symbol_idx].name : "";
+    return symbol_idx < job->config->symbols_n + job->config->references_n
+               ? job->config->symbols[symbol_idx].name
+               : "";
 }
 
 static const char *number_text(double value, char out[static F64_BYTES])
@@ -302,7 +304,7 @@ static int count_option(const char *name, bool is_given, uint64_t value, uint64_
 /* The store is opened where a symbol has no file of its own. */
 static int open_store(struct job *job, struct err *err)
 {
-    for (uint32_t s = 0; s < job->config->symbols_n; s++)
+    for (uint32_t s = 0; s < job->config->symbols_n + job->config->references_n; s++)
         if (job->config->symbols[s].csv[0] == '\0')
             return cli_store_open(job->args, STORE_READ, &job->store, err);
     return 0;

@@ -13,21 +13,24 @@
 
 #include "proto/err.h"
 
-#define CLI_ARGS_MAX 256
-#define CLI_SETS_MAX 64
+#define CLI_ARGS_MAX    256
+#define CLI_SETS_MAX    64
+#define CLI_PLUGINS_MAX 32
 
 /* Values of all options; what was not given is NULL, 0 or false. */
 struct cli_args {
     const char *positional[CLI_ARGS_MAX];
     unsigned positional_n;
     const char *store;
-    bool json, quiet, lenient, resolved;
+    bool json, quiet, lenient, resolved, series, compare_dtype;
     const char *symbol, *tz;
     uint64_t workers;
     bool workers_given;
     const char *resume;
     const char *sets[CLI_SETS_MAX];
     unsigned sets_n;
+    const char *plugins[CLI_PLUGINS_MAX];
+    unsigned plugins_n;
     uint64_t top;
     bool top_given;
     const char *sort, *where;

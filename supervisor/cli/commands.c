@@ -28,6 +28,9 @@ const struct cli_command cli_commands[] = {
     {"plan", "CONFIG", 1, 1, "show what a run would be, without running it",
      "admf plan sweep.yaml\n"
      "admf plan sweep.yaml --json\n"
+     "admf plan sweep.yaml --series\n"
+     "admf plan sweep.yaml --series --format dot | dot -Tsvg > series.svg\n"
+     "admf plan sweep.yaml --compare-dtype\n"
      "admf plan sweep.yaml --resolved > resolved.yaml",
      "Counts combinations, the series that they share, containers and who shares them, the wiring "
      "between\n"
@@ -35,7 +38,15 @@ const struct cli_command cli_commands[] = {
      "them. With\n"
      "more than 100 shared containers the lists inside each are shorter, so that the plan stays "
      "small. The time is an\n"
-     "estimate: of bars, combinations and, in lockstep, of the steps of each wave.",
+     "estimate: of bars, combinations and, in lockstep, of the steps of each wave. --series lists "
+     "every series\n"
+     "by levels: base are columns, derived is made of columns, complex of what is derived; with "
+     "their\n"
+     "users, which are combinations, and what sharing saves against a copy for each of them. "
+     "--compare-dtype\n"
+     "computes the rules' conditions with series as f64 and as f32, and counts signal bits that "
+     "differ; of a\n"
+     "sample where conditions are many.",
      cmd_plan},
     {"check", "CONFIG", 1, 1, "look-ahead test: does the future change the past?",
      "admf check sweep.yaml\n"
@@ -93,18 +104,25 @@ const struct cli_command cli_commands[] = {
      cmd_export},
     {"indicator", "EXPR...", 1, CLI_ARGS_MAX, "compute expressions over bars, as CSV",
      "admf indicator 'sma(close,10)' 'rsi(close,14) < 30' --symbol SPX\n"
-     "admf indicator 'bbands(close,20,2,2).upper' --csv spx.csv",
+     "admf indicator 'bbands(close,20,2,2).upper' --csv spx.csv\n"
+     "admf indicator 'close@1d' 'NDX:sma(close,20)' 'vwap(week)' --symbol SPX\n"
+     "admf indicator 'efficiency(close,10)' --plugin mine.so --symbol SPX",
      "Prints timestamp, then one column for each expression. An undefined value is an empty field; "
      "a\n"
      "condition is 1 or 0. An expression that begins with - stands behind --. Bars come from "
      "--symbol or\n"
-     "from --csv, not both.",
+     "from --csv, not both; other symbols that expressions name come from the store, beside "
+     "--symbol. Rows are\n"
+     "those of the one symbol; of others, and of larger timeframes, each shows the last finished "
+     "bar.",
      cmd_indicator},
     {"catalog", "indicators|strategies|components|metrics|errors", 1, 1,
      "list what can be used, with every parameter",
      "admf catalog strategies\n"
      "admf catalog components --protocol SignalGenerator\n"
-     "admf catalog metrics --json",
+     "admf catalog metrics --json\n"
+     "admf catalog indicators --format md\n"
+     "admf catalog indicators --plugin mine.so",
      NULL, cmd_catalog},
     {"store info", "", 0, 0, "show what the store holds", "admf store info", NULL, cmd_store_info},
     {"store verify", "", 0, 0, "read every value of the store and check it",

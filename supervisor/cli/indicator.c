@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* admf indicator: expressions over the bars of one symbol, as CSV. */
+/* admf indicator: expressions over the bars of a symbol, and of others that they name, as CSV. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/units.h"
 #include "shm/expr.h"
 #include "shm/graph.h"
+#include "shm/source.h"
 #include "supervisor/cli/common.h"
+#include "supervisor/cli/plugins.h"
 #include "supervisor/cli/rows.h"
 #include "supervisor/import/csv.h"
 
@@ -21,12 +22,16 @@ struct column {
 };
 
 struct job {
-    struct bars *bars;
+    const struct cli_args *args;
+    struct store *store;
+    uint32_t symbols_n;
+    struct bars *owned[SPEC_SYMBOLS_MAX]; /* [symbols_n]; the first one's rows are printed */
+    struct bars bars[SPEC_SYMBOLS_MAX];   /* the same, side by side */
     struct graph *graph;
     unsigned columns_n;
     struct column *columns; /* [columns_n] */
-    uint32_t series_n;
-    double **series; /* [series_n], by node; NULL: not a computed one */
+    struct bars_source *source;
+    struct plane_writer *plane; /* NULL: no plugin is called */
     struct err *err;
 };
 
@@ -53,87 +58,104 @@ static int bars_from_csv(const struct cli_args *args, struct bars **ret_bars, st
     return 0;
 }
 
-static int load_bars(const struct cli_args *args, struct bars **ret_bars, struct err *err)
+/* Makes them the next symbol of the job. */
+static void take_bars(struct job *job, struct bars *bars)
 {
-    struct store *store = NULL;
+    job->owned[job->symbols_n] = bars;
+    job->bars[job->symbols_n++] = *bars;
+}
+
+static int load_first(struct job *job)
+{
+    const struct cli_args *args = job->args;
+    struct bars *bars = NULL;
     struct symbol_info info;
+    int rc;
     if (args->csv && args->symbol)
-        return err_set(err, ERR_USAGE, "admf indicator takes --csv or --symbol, not both");
-    if (args->csv)
-        return bars_from_csv(args, ret_bars, err);
-    if (!args->symbol)
-        return err_set(err, ERR_USAGE, "admf indicator needs --csv FILE or --symbol S");
-    int rc = cli_store_open(args, STORE_READ, &store, err);
-    if (rc < 0)
-        return rc;
-    rc = store_get_bars(store, args->symbol, NULL, ret_bars, &info, err);
-    store_close(store);
+        return err_set(job->err, ERR_USAGE, "admf indicator takes --csv or --symbol, not both");
+    if (!args->csv && !args->symbol)
+        return err_set(job->err, ERR_USAGE, "admf indicator needs --csv FILE or --symbol S");
+    if (args->csv) {
+        rc = bars_from_csv(args, &bars, job->err);
+    } else {
+        rc = cli_store_open(args, STORE_READ, &job->store, job->err);
+        if (rc == 0)
+            rc = store_get_bars(job->store, args->symbol, NULL, &bars, &info, job->err);
+    }
+    if (rc == 0)
+        take_bars(job, bars);
+    return rc;
+}
+
+static int symbol_find(const struct job *job, const char *name)
+{
+    for (uint32_t s = 0; s < job->symbols_n; s++)
+        if (strcmp(job->bars[s].symbol, name) == 0)
+            return (int)s;
+    return -1;
+}
+
+/* Another symbol that an expression names, from the store. */
+static int load_other(struct job *job, const char *name)
+{
+    struct bars *bars;
+    struct symbol_info info;
+    char shown[256];
+    if (symbol_find(job, name) >= 0)
+        return 0;
+    if (!job->store)
+        return err_set(job->err, ERR_USAGE,
+                       "%s: with --csv there are the bars of its file alone; import both and take "
+                       "--symbol",
+                       err_printable(name, shown, sizeof shown));
+    if (job->symbols_n == SPEC_SYMBOLS_MAX)
+        return err_set(job->err, ERR_USAGE, "more than %d symbols", SPEC_SYMBOLS_MAX);
+    int rc = store_get_bars(job->store, name, NULL, &bars, &info, job->err);
+    if (rc == 0)
+        take_bars(job, bars);
     return rc;
 }
 
 /* ---- computing ------------------------------------------------------------------------------ */
 
-/* First row that is not NaN; rows_n if there is none. */
-static uint32_t first_defined_of(const double *values, uint32_t rows_n)
+static int check_name(const struct job *job, const struct expr_use *use)
 {
-    uint32_t row = 0;
-    while (row < rows_n && isnan(values[row]))
-        row++;
-    return row;
-}
-
-static const double *bar_column(const struct bars *b, const char *key)
-{
-    const char *const names[] = {"open", "high", "low", "close", "volume"};
-    const double *const columns[] = {b->open, b->high, b->low, b->close, b->volume};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(key, names[i]) == 0)
-            return columns[i];
-    for (uint32_t i = 0; i < b->extra_n; i++)
-        if (strcmp(key, b->extra_names[i]) == 0)
-            return b->extra[i];
-    return NULL;
-}
-
-/* Values by key: columns of the bars, then what is computed already. */
-static const double *lookup(void *ctx, const char *key, uint32_t *ret_first_defined)
-{
-    const struct job *job = ctx;
-    const double *values = bar_column(job->bars, key);
-    for (uint32_t n = 0; !values && n < job->series_n; n++)
-        if (job->series[n] && strcmp(key, graph_key(job->graph, n)) == 0)
-            values = job->series[n];
-    if (values && ret_first_defined)
-        *ret_first_defined = first_defined_of(values, job->bars->rows_n);
-    return values;
-}
-
-static bool has_column(const struct bars *bars, const char *name)
-{
-    for (uint32_t i = 0; i < bars->extra_n; i++)
-        if (strcmp(bars->extra_names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static int check_names(const struct job *job, const struct expr *expr)
-{
-    const char *const *names;
     char shown[256], near_shown[256];
-    size_t n = expr_names(expr, &names);
-    for (size_t i = 0; i < n; i++) {
-        if (has_column(job->bars, names[i]))
-            continue;
-        const char *near = err_suggest(names[i], job->bars->extra_names, job->bars->extra_n);
-        return err_set(
-            job->err, ERR_USAGE, "\"%s\" is not a column of these bars%s%s%s",
-            err_printable(names[i], shown, sizeof shown), near ? "; did you mean \"" : "",
-            near ? err_printable(near, near_shown, sizeof near_shown) : "", near ? "\"?" : "");
-    }
-    return 0;
+    const struct bars *bars = &job->bars[use->symbol ? symbol_find(job, use->symbol) : 0];
+    if (bars_column(bars, use->name))
+        return 0;
+    const char *const *columns;
+    const char *known[64 + EXPR_NAMES_MAX];
+    size_t n = expr_columns(&columns);
+    memcpy(known, columns, n * sizeof *known);
+    for (uint32_t i = 0; i < bars->extra_n && n < sizeof known / sizeof *known; i++)
+        known[n++] = bars->extra_names[i];
+    const char *near = err_suggest(use->name, known, n);
+    return err_set(job->err, ERR_USAGE, "\"%s\" is not a column of these bars%s%s%s",
+                   err_printable(use->name, shown, sizeof shown), near ? "; did you mean \"" : "",
+                   near ? err_printable(near, near_shown, sizeof near_shown) : "",
+                   near ? "\"?" : "");
 }
 
-/* An expression comes from the command line: what is wrong with it is wrong usage. */
+/* Loads what the expression names, and checks the names of columns. */
+static int check_names(struct job *job, const struct expr *expr)
+{
+    const char *const *symbols;
+    struct expr_use uses[4 * EXPR_NAMES_MAX];
+    size_t symbols_n = expr_symbols(expr, &symbols), n;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < symbols_n; i++)
+        rc = load_other(job, symbols[i]);
+    if (rc < 0)
+        return rc;
+    n = expr_uses(expr, uses, 4 * EXPR_NAMES_MAX);
+    for (size_t i = 0; rc == 0 && i < n && i < 4 * EXPR_NAMES_MAX; i++)
+        rc = check_name(job, &uses[i]);
+    return rc;
+}
+
+/* An expression comes from the command line: what is wrong with it is wrong usage. A symbol that
+ * the store lacks is missing input. */
 static int add_column(struct job *job, struct column *c, const char *text)
 {
     struct expr_env none = {0};
@@ -145,47 +167,57 @@ static int add_column(struct job *job, struct column *c, const char *text)
         rc = graph_add(job->graph, c->expr, &none, &c->node, job->err);
     if (rc == -ENOMEM && job->err->kind == ERR_NONE)
         return no_memory(job->err);
-    if (rc < 0 && job->err->kind != ERR_SYSTEM) {
+    bool is_usage = job->err->kind == ERR_CONFIG || job->err->kind == ERR_USAGE;
+    if (rc < 0 && is_usage) {
         err_prefix(job->err, "\"%s\"", err_printable(text, shown, sizeof shown));
         job->err->kind = ERR_USAGE;
     }
     return rc;
 }
 
-static int compute_series(struct job *job)
+/* Refuses timeframes that are shorter than the bars they are made of. */
+static int check_clocks(struct job *job)
 {
-    uint32_t rows_n = job->bars->rows_n;
-    job->series_n = graph_nodes_n(job->graph);
-    job->series = calloc(job->series_n + 1, sizeof *job->series);
-    if (!job->series)
-        return no_memory(job->err);
-    for (uint32_t n = 0; n < job->series_n; n++) {
-        if (!graph_is_series(job->graph, n) || graph_is_column(job->graph, n))
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < graph_clocks_n(job->graph); i++) {
+        const struct graph_clock *clock = graph_clock(job->graph, i);
+        const struct bars *bars = &job->bars[clock->symbol ? symbol_find(job, clock->symbol) : 0];
+        int64_t spacing_ns = 0;
+        if (clock->timeframe.unit == TIMEFRAME_OWN)
             continue;
-        double *out = malloc(((size_t)rows_n + 1) * sizeof *out);
-        if (!out)
+        if (timeframe_spacing(bars->time_ns, bars->rows_n, &spacing_ns) < 0)
             return no_memory(job->err);
-        int rc = graph_compute(job->graph, n, lookup, job, rows_n, out, job->err);
-        job->series[n] = out;
-        if (rc < 0)
-            return rc;
+        rc = timeframe_check(clock->timeframe, bars->symbol, spacing_ns, job->err);
     }
-    return 0;
+    if (rc < 0 && job->err->kind == ERR_CONFIG)
+        job->err->kind = ERR_USAGE;
+    return rc;
+}
+
+static int evaluate_foreign(struct job *job, struct column *c, const char *text)
+{
+    const struct cli_plugins_call call = {job->plane, text, expr_is_condition(c->expr),
+                                          job->bars[0].rows_n};
+    c->bits = call.is_condition ? calloc((size_t)call.rows_n / 64 + 1, sizeof *c->bits) : NULL;
+    c->values = call.is_condition ? NULL : calloc((size_t)call.rows_n + 1, sizeof *c->values);
+    if (!c->bits && !c->values)
+        return no_memory(job->err);
+    return cli_plugins_eval(job->args, &call, c->bits ? (void *)c->bits : (void *)c->values,
+                            job->err);
 }
 
 static int evaluate(struct job *job, struct column *c)
 {
-    uint32_t rows_n = job->bars->rows_n;
+    uint32_t rows_n = job->bars[0].rows_n;
+    const struct graph_source source = bars_source_of(job->source);
     if (expr_is_condition(c->expr)) {
         c->bits = calloc((size_t)rows_n / 64 + 1, sizeof *c->bits);
-        return c->bits ? graph_eval_bits(job->graph, c->node, lookup, job, rows_n, c->bits, NULL,
-                                         job->err)
+        return c->bits ? graph_eval_bits(job->graph, c->node, &source, c->bits, NULL, job->err)
                        : no_memory(job->err);
     }
     c->values = calloc((size_t)rows_n + 1, sizeof *c->values);
-    return c->values
-               ? graph_eval(job->graph, c->node, lookup, job, rows_n, c->values, NULL, job->err)
-               : no_memory(job->err);
+    return c->values ? graph_eval(job->graph, c->node, &source, c->values, NULL, job->err)
+                     : no_memory(job->err);
 }
 
 static int compute(struct job *job, const char *const *texts)
@@ -197,9 +229,14 @@ static int compute(struct job *job, const char *const *texts)
     for (unsigned i = 0; rc == 0 && i < job->columns_n; i++)
         rc = add_column(job, &job->columns[i], texts[i]);
     if (rc == 0)
-        rc = compute_series(job);
+        rc = check_clocks(job);
+    if (rc == 0 && cli_plugins_are_used(job->graph))
+        rc = cli_plugins_plane(job->bars, job->symbols_n, job->graph, &job->plane, job->err);
+    if (rc == 0 && bars_source_create(job->bars, job->symbols_n, 0, &job->source) < 0)
+        return no_memory(job->err);
     for (unsigned i = 0; rc == 0 && i < job->columns_n; i++)
-        rc = evaluate(job, &job->columns[i]);
+        rc = job->plane ? evaluate_foreign(job, &job->columns[i], texts[i])
+                        : evaluate(job, &job->columns[i]);
     return rc;
 }
 
@@ -210,12 +247,13 @@ static void job_fini(struct job *job)
         free(job->columns[i].values);
         free(job->columns[i].bits);
     }
-    for (uint32_t n = 0; job->series && n < job->series_n; n++)
-        free(job->series[n]);
     free(job->columns);
-    free(job->series);
+    bars_source_destroy(job->source);
+    plane_writer_destroy(job->plane);
     graph_destroy(job->graph);
-    bars_free(job->bars);
+    for (uint32_t s = 0; s < job->symbols_n; s++)
+        bars_free(job->owned[s]);
+    store_close(job->store);
 }
 
 /* ---- printing ------------------------------------------------------------------------------- */
@@ -239,8 +277,8 @@ static void print_all(const struct job *job, const char *const *texts)
         csv_put_field(stdout, "", texts[i]);
     }
     putchar('\n');
-    for (uint32_t row = 0; row < job->bars->rows_n && !ferror(stdout); row++) {
-        fputs(time_format_iso(job->bars->time_ns[row], time), stdout);
+    for (uint32_t row = 0; row < job->bars[0].rows_n && !ferror(stdout); row++) {
+        fputs(time_format_iso(job->bars[0].time_ns[row], time), stdout);
         for (unsigned i = 0; i < job->columns_n; i++)
             put_value(&job->columns[i], row);
         putchar('\n');
@@ -249,14 +287,20 @@ static void print_all(const struct job *job, const char *const *texts)
 
 int cmd_indicator(const struct cli_args *args, struct err *err)
 {
-    struct job job = {.columns_n = args->positional_n, .err = err};
-    int rc = load_bars(args, &job.bars, err);
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return no_memory(err);
+    *job = (struct job){.args = args, .columns_n = args->positional_n, .err = err};
+    int rc = cli_plugins_take(args, err);
     if (rc == 0)
-        rc = compute(&job, args->positional);
+        rc = load_first(job);
+    if (rc == 0)
+        rc = compute(job, args->positional);
     if (rc == 0) {
-        print_all(&job, args->positional);
+        print_all(job, args->positional);
         rc = cli_finish_stdout(err);
     }
-    job_fini(&job);
+    job_fini(job);
+    free(job);
     return rc;
 }

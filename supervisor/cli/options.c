@@ -17,14 +17,17 @@ const struct cli_option cli_options[] = {
      "the combination whose trades or equity are exported"},
     {"combinations", 0, "N", VALUE_COUNT, AT(combinations), AT(combinations_given), "check",
      "how many combinations are checked at most; default 16"},
+    {"compare-dtype", 0, NULL, VALUE_FLAG, AT(compare_dtype), 0, "plan",
+     "compute conditions in f64 and in f32, and tell how many signal bits differ"},
     {"csv", 0, "FILE", VALUE_TEXT, AT(csv), 0, "indicator",
      "bars from a CSV file; - for standard input"},
     {"cuts", 0, "N", VALUE_COUNT, AT(cuts), AT(cuts_given), "check",
      "at how many bars the future is changed; default 8"},
     {"dividends", 0, "HOW", VALUE_TEXT, AT(dividends), 0, "import",
      "adjust (default): prices before a dividend are lowered; cash: it is paid to holders"},
-    {"format", 0, "FORMAT", VALUE_TEXT, AT(format), 0, "data export,export",
-     "csv (default), json, jsonl or sqlite"},
+    {"format", 0, "FORMAT", VALUE_TEXT, AT(format), 0, "catalog,data export,export,plan",
+     "csv (default), json, jsonl or sqlite; of plan --series text or dot, for Graphviz; of catalog "
+     "indicators text or md"},
     {"help", 'h', NULL, VALUE_HELP, 0, 0, "*", "print help, examples first"},
     {"json", 0, NULL, VALUE_FLAG, AT(json), 0,
      "import,data list,data info,plan,check,run,runs,show,catalog,store info,store verify,doctor",
@@ -33,6 +36,8 @@ const struct cli_option cli_options[] = {
      "skip bad rows and count them; without it the first one is an error"},
     {"output", 'o', "FILE", VALUE_TEXT, AT(output), 0, "data export,export",
      "write to a file; - (default) is standard output"},
+    {"plugin", 0, "FILE", VALUE_LIST, AT(plugins), 0, "indicator,catalog",
+     "a library of indicators (docs/PLUGINS.md); may be repeated"},
     {"protocol", 0, "P", VALUE_TEXT, AT(protocol), 0, "catalog",
      "list only components with this protocol, such as SignalGenerator"},
     {"quiet", 0, NULL, VALUE_FLAG, AT(quiet), 0, "check,run", "no progress and no talk on stderr"},
@@ -42,6 +47,8 @@ const struct cli_option cli_options[] = {
      "go on with a run that was stopped: its id, a unique prefix, or last"},
     {"seed", 0, "N", VALUE_COUNT, AT(seed), AT(seed_given), "check",
      "of the choice of combinations and cuts; default run.seed"},
+    {"series", 0, NULL, VALUE_FLAG, AT(series), 0, "plan",
+     "list the series by levels: their users and bytes, and what sharing saves"},
     {"set", 0, "KEY=VALUE", VALUE_LIST, AT(sets), 0, "check,plan,run",
      "replace a configured value, as in execution.commission=0.002; may be repeated"},
     {"sort", 0, "METRIC", VALUE_TEXT, AT(sort), 0, "show",
@@ -216,6 +223,13 @@ static int store_value(struct reading *r, const struct cli_option *option, const
     }
     if (option->kind == VALUE_TEXT) {
         memcpy(base + option->value_off, &text, sizeof text);
+        return 0;
+    }
+    if (option->value_off == AT(plugins)) {
+        if (args->plugins_n == CLI_PLUGINS_MAX)
+            return err_set(r->err, ERR_USAGE, "more than %d times --%s", CLI_PLUGINS_MAX,
+                           option->name);
+        args->plugins[args->plugins_n++] = text;
         return 0;
     }
     if (!strchr(text, '=') || text[0] == '=')

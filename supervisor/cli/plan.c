@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* admf plan: what a run would be. Bars are loaded for their number and columns; nothing is built.
  */
-#include "supervisor/plan/plan.h"
+#include "supervisor/cli/plan.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/units.h"
-#include "supervisor/cli/common.h"
 #include "supervisor/config/schema.h"
-#include "supervisor/plan/range.h"
 #include "supervisor/pool/pace.h"
 
 /* Measured with sma_cross over 5,105 daily bars, on one processor of a machine of 2026: the slopes
@@ -24,23 +23,10 @@
 
 #define SHOWN_MAX 10 /* containers, wires, series of the text */
 
-struct job {
-    const struct cli_args *args;
-    struct describe *describe;
-    struct config *config;
-    struct store *store;
-    struct range range;
-    struct sharing *sharing;
-    struct series_plan *series;
-    uint64_t steps_n, memory_bytes;
-    uint32_t workers;
-    double seconds;
-};
-
 /* ---- planning ------------------------------------------------------------------------------- */
 
 /* In lockstep every worker takes its lanes through a wave of the range, step by step. */
-static double seconds_of(const struct job *job, double rows)
+static double seconds_of(const struct plan_job *job, double rows)
 {
     double combinations = (double)job->sharing->combinations_n, workers = job->workers;
     double ns = NS_PER_RUN + combinations * (rows * NS_PER_BAR_STEP + NS_PER_COMBINATION) / workers;
@@ -49,26 +35,34 @@ static double seconds_of(const struct job *job, double rows)
     return ns * 1e-9;
 }
 
-static void estimate(struct job *job)
+/* Of series, what the budget has room for. */
+static void estimate(struct plan_job *job)
 {
-    struct plane_plan plan = {.symbols_n = job->range.symbols_n,
-                              .bars = job->range.cut,
-                              .first_row = job->range.warm_up_rows,
-                              .series_n = job->series->n,
-                              .series_symbol = job->series->symbol,
-                              .series_key = (const char *const *)job->series->key};
+    const struct series_plan *series = job->series;
+    const struct plane_plan plan = {.symbols_n = job->range.all_n,
+                                    .traded_n = job->range.symbols_n,
+                                    .bars = job->range.cut,
+                                    .first_row = job->range.warm_up_rows,
+                                    .clocks_n = series->clocks_n,
+                                    .clocks = series->clocks,
+                                    .is_named = series->is_named};
+    uint64_t bytes = 0, budget = config_plane_budget(job->config);
     double rows =
         (double)range_rows_n(&job->range) / (job->config->each_symbol ? job->range.symbols_n : 1);
-    job->memory_bytes = plane_plan_bytes(&plan);
+    job->memory_bytes = plane_core_bytes(&plan);
+    for (uint32_t i = 0; i < series->n; i++)
+        bytes += (series->series[i].bytes + 63) / 64 * 64;
+    uint64_t room = budget > job->memory_bytes ? budget - job->memory_bytes : 0;
+    job->memory_bytes += bytes < room ? bytes : room;
     job->workers = job->config->workers ? job->config->workers : cli_processors_n();
     job->seconds = seconds_of(job, rows);
 }
 
 /* The store is opened only where a symbol has to come from it. */
-static int load_range(struct job *job, struct err *err)
+static int load_range(struct plan_job *job, struct err *err)
 {
     int rc = 0;
-    for (uint32_t s = 0; rc == 0 && s < job->config->symbols_n; s++)
+    for (uint32_t s = 0; rc == 0 && s < job->config->symbols_n + job->config->references_n; s++)
         if (!job->config->symbols[s].csv[0] && !job->store)
             rc = cli_store_open(job->args, STORE_READ, &job->store, err);
     if (rc == 0)
@@ -76,14 +70,20 @@ static int load_range(struct job *job, struct err *err)
     return rc < 0 ? rc : range_steps_n(&job->range, &job->steps_n, err);
 }
 
-static int make_plan(struct job *job, struct err *err)
+static int make_plan(struct plan_job *job, struct err *err)
 {
     int rc = load_range(job, err);
     if (rc == 0)
         rc = sharing_make(job->config, &job->sharing, err);
+    const struct series_plan_options options = {.config = job->config,
+                                                .describe = job->describe,
+                                                .bars = job->range.cut,
+                                                .symbols_n = job->range.symbols_n,
+                                                .most = SERIES_PLAN_MOST,
+                                                .wants_conditions = true,
+                                                .is_f32 = job->config->series_dtype == SERIES_F32};
     if (rc == 0)
-        rc = series_plan_make(job->config, job->describe, job->range.cut, job->range.symbols_n,
-                              range_series_most(&job->range), &job->series, err);
+        rc = series_plan_create(&options, &job->series, err);
     if (rc == 0)
         estimate(job);
     return rc;
@@ -91,18 +91,26 @@ static int make_plan(struct job *job, struct err *err)
 
 /* ---- for people ----------------------------------------------------------------------------- */
 
-static void print_series(const struct job *job)
+static void print_series(const struct plan_job *job)
 {
     char shown[SPEC_RULE_BYTES];
-    bool is_named = job->range.symbols_n > 1;
-    printf("series        %u unique", job->series->n);
-    for (uint32_t i = 0; i < job->series->n && i < SHOWN_MAX; i++) {
-        const char *symbol = job->config->symbols[job->series->symbol[i]].name;
-        printf("%s%s", i ? ", " : ": ", is_named ? err_printable(symbol, shown, sizeof shown) : "");
-        printf("%s%s", is_named ? ":" : "",
-               err_printable(job->series->key[i], shown, sizeof shown));
+    const struct series_plan *plan = job->series;
+    uint32_t shown_n = 0;
+    printf("series        %u unique", plan->n - plan->conditions_n);
+    for (uint32_t i = 0; i < plan->n && shown_n < SHOWN_MAX; i++) {
+        struct buf key = {0};
+        if (plan->series[i].is_condition)
+            continue;
+        planned_put_key(job->config, plan, &plan->series[i], &key);
+        buf_append(&key, "", 1);
+        printf("%s%s", shown_n++ ? ", " : ": ",
+               key.failed ? "" : err_printable((const char *)key.data, shown, sizeof shown));
+        buf_fini(&key);
     }
-    puts(job->series->n > SHOWN_MAX ? ", …" : "");
+    puts(plan->n - plan->conditions_n > SHOWN_MAX ? ", …" : "");
+    if (plan->conditions_n)
+        printf("conditions    %u shared\n", plan->conditions_n);
+    plan_print_savings(plan);
 }
 
 /* Values that an indicator does not take: their combinations end as `invalid`. */
@@ -115,7 +123,7 @@ static void print_refused(const struct series_plan *series)
                err_printable(series->refused.text, shown, sizeof shown));
 }
 
-static void print_symbols(const struct job *job)
+static void print_symbols(const struct plan_job *job)
 {
     char shown[256];
     printf("bars          %llu of", (unsigned long long)job->steps_n);
@@ -226,7 +234,7 @@ static void print_wire(const json_t *wire)
     printf("%s%s\n", routing ? " by " : "", routing ? routing : "");
 }
 
-static void print_containers(const struct job *job, const json_t *plan)
+static void print_containers(const struct plan_job *job, const json_t *plan)
 {
     const struct sharing *s = job->sharing;
     const json_t *containers = json_object_get(plan, "containers");
@@ -243,7 +251,7 @@ static void print_containers(const struct job *job, const json_t *plan)
                print_wire);
 }
 
-static void print_text(const struct job *job, const json_t *plan)
+static void print_text(const struct plan_job *job, const json_t *plan)
 {
     char text[64];
     printf("combinations  %llu", (unsigned long long)job->sharing->combinations_n);
@@ -265,15 +273,27 @@ static void print_text(const struct job *job, const json_t *plan)
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int print_plan(struct job *job, struct err *err)
+static int print_plan(struct plan_job *job, struct err *err)
 {
+    const struct cli_args *args = job->args;
+    bool is_part = args->series || args->format || args->compare_dtype;
+    int rc = 0;
+    if (is_part && !args->json && (args->series || args->format))
+        rc = plan_print_series(job, err);
+    if (rc == 0 && !args->json && args->compare_dtype)
+        rc = plan_compare_dtype(job, NULL, err);
+    if (rc < 0 || (is_part && !args->json))
+        return rc < 0 ? rc : cli_finish_stdout(err);
     json_t *plan = plan_json(job->config, job->sharing, job->series, job->steps_n,
                              job->memory_bytes, job->seconds);
-    if (job->args->json || !plan)
+    if (plan && args->compare_dtype)
+        rc = plan_compare_dtype(job, plan, err);
+    if (rc == 0 && (args->json || !plan))
         return cli_print_json(plan, err);
-    print_text(job, plan);
+    if (rc == 0)
+        print_text(job, plan);
     json_decref(plan);
-    return cli_finish_stdout(err);
+    return rc < 0 ? rc : cli_finish_stdout(err);
 }
 
 static int print_resolved(const struct config *config, struct err *err)
@@ -288,7 +308,7 @@ static int print_resolved(const struct config *config, struct err *err)
                   : cli_finish_stdout(err);
 }
 
-static void job_fini(struct job *job)
+static void job_fini(struct plan_job *job)
 {
     series_plan_destroy(job->series);
     sharing_destroy(job->sharing);
@@ -299,9 +319,20 @@ static void job_fini(struct job *job)
     free(job);
 }
 
+static int check_format(const struct cli_args *args, struct err *err)
+{
+    char shown[64];
+    if (!args->format || strcmp(args->format, "text") == 0 || strcmp(args->format, "dot") == 0)
+        return 0;
+    return err_set(err, ERR_USAGE, "--format is \"%s\"; plan --series knows text and dot",
+                   err_printable(args->format, shown, sizeof shown));
+}
+
 int cmd_plan(const struct cli_args *args, struct err *err)
 {
-    struct job *job = calloc(1, sizeof *job);
+    if (check_format(args, err) < 0)
+        return -EINVAL;
+    struct plan_job *job = calloc(1, sizeof *job);
     if (!job)
         return err_set(err, ERR_SYSTEM, "out of memory while planning");
     job->args = args;

@@ -144,6 +144,27 @@ static void print_failures(struct job *job)
     fprintf(stderr, "admf export %s --what faults lists every one with its reason\n", r->id);
 }
 
+/* What came of computing each series once, measured. */
+static void print_series(const struct hub_stats *s)
+{
+    char bytes[32];
+    if (s->users_n > 0)
+        fprintf(stderr,
+                "series: %" PRIu64 " built for %" PRIu64 " uses, %" PRIu64
+                " recomputed, %s at most; %.4g %% of computing and %.4g %% of memory saved "
+                "against a copy for each combination\n",
+                s->built_n, s->users_n, s->recomputed_n,
+                bytes_format(s->bytes_peak, bytes, sizeof bytes), 100 * s->efficiency,
+                100 * s->memory_saved_frac);
+    if (s->builder_deaths_n > 0)
+        fprintf(stderr, "%u builder%s of series died; no series was lost by it\n",
+                s->builder_deaths_n, s->builder_deaths_n == 1 ? "" : "s");
+    if (s->left_n > 0)
+        fprintf(stderr,
+                "warning: %" PRIu64 " series could not be built and %s left to workers: %s\n",
+                s->left_n, s->left_n == 1 ? "was" : "were", s->left_why);
+}
+
 static void print_talk(struct job *job)
 {
     const struct run_summary *s = &job->summary;
@@ -152,8 +173,9 @@ static void print_talk(struct job *job)
     fprintf(stderr, "%" PRIu64 " combination%s in %s on %u worker%s, %u series, plane of %s\n",
             done_n, cli_s(done_n),
             duration_format((int64_t)(s->record.wall_s * 1e9), took, sizeof took),
-            s->record.workers, cli_s(s->record.workers), s->series_n,
+            s->record.workers, cli_s(s->record.workers), s->series.series_n,
             bytes_format(s->plane_bytes, plane, sizeof plane));
+    print_series(&s->series);
 }
 
 static void print_end(struct job *job)
@@ -186,6 +208,39 @@ static json_t *best_json(const struct job *job)
                      cli_json_parameters(job->config, s->best.combination));
 }
 
+static json_t *series_json(const struct hub_stats *s)
+{
+    json_t *json = json_object();
+    const struct {
+        const char *name;
+        json_t *value;
+    } values[] = {
+        {"planned", cli_json_count(s->series_n)},
+        {"built", cli_json_count(s->built_n)},
+        {"users", cli_json_count(s->users_n)},
+        {"recomputed", cli_json_count(s->recomputed_n)},
+        {"evicted", cli_json_count(s->evicted_n)},
+        {"released", cli_json_count(s->released_n)},
+        {"left_to_workers", cli_json_count(s->left_n)},
+        {"bytes", cli_json_count(s->bytes_peak)},
+        {"calculations", cli_json_count(s->calculations)},
+        {"calculations_saved", cli_json_count(s->calculations_saved)},
+        {"efficiency", cli_json_number(s->efficiency)},
+        {"memory_saved_frac", cli_json_number(s->memory_saved_frac)},
+        {"computing_speedup", cli_json_number(s->computing_speedup)},
+        {"build_s", json_real(s->build_s)},
+        {"builders", cli_json_count(s->builders_started_n)},
+        {"builder_deaths", cli_json_count(s->builder_deaths_n)},
+    };
+    bool failed = !json;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        failed |= json_object_set_new(json, values[i].name, values[i].value) < 0;
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
 static int print_json(const struct job *job, struct err *err)
 {
     const struct run_summary *s = &job->summary;
@@ -206,7 +261,7 @@ static int print_json(const struct job *job, struct err *err)
         {"limit_backend", json_string(s->limit_backend)},
         {"wall_s", json_real(r->wall_s)},
         {"bar_steps", cli_json_count(r->bar_steps)},
-        {"series", cli_json_count(s->series_n)},
+        {"series", series_json(&s->series)},
         {"plane_bytes", cli_json_count(s->plane_bytes)},
         {"interrupted", json_boolean(s->interrupted_by != 0)},
         {"best", best_json(job)},

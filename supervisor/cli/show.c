@@ -25,7 +25,7 @@ static void print_hash(const char *name, const uint64_t hash[2])
 static void print_symbols(const struct cli_run *run)
 {
     char shown[256];
-    uint32_t n = run->config->symbols_n;
+    uint32_t n = run->config->symbols_n + run->config->references_n;
     for (uint32_t i = 0; i < n && i < SYMBOLS_SHOWN; i++) {
         const uint64_t *hash = run->record.symbol_hash[i];
         printf("%-14s %s", "symbol",
@@ -40,7 +40,7 @@ static void print_symbols(const struct cli_run *run)
 static json_t *symbols_json(const struct cli_run *run)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < run->config->symbols_n; i++)
+    for (uint32_t i = 0; i < run->config->symbols_n + run->config->references_n; i++)
         json_array_append_new(
             list, json_pack("{s:o, s:o}", "symbol", cli_json_text(run->config->symbols[i].name),
                             "data_hash", cli_json_hash(run->record.symbol_hash[i])));

@@ -8,7 +8,7 @@
  * grid numbers combinations without ever materialising them.
  *
  * Numbering: strategies one after another; within a strategy the last dimension runs fastest, in
- * the order parameter_grids, each_symbol, exits, parameters (as written). A combination that
+ * the order parameter_grids, each_symbol, noise, exits, parameters (as written). A combination that
  * `where` excludes keeps its number and never runs. */
 #pragma once
 
@@ -19,6 +19,7 @@
 #include "proto/err.h"
 #include "proto/spec.h"
 #include "supervisor/config/describe.h"
+#include "supervisor/config/libraries.h"
 
 #define CONFIG_COMBINATIONS_MAX UINT64_C(1000000000000)
 #define CONFIG_DIMS_MAX         64
@@ -27,7 +28,13 @@ enum run_type { RUN_BACKTEST, RUN_OPTIMIZATION, RUN_OUT_OF_SAMPLE };
 enum run_mode { RUN_FREE, RUN_LOCKSTEP };
 
 /* Where a dimension was written; also the order of a strategy's dimensions. */
-enum dim_origin { DIM_FROM_GRIDS, DIM_FROM_SYMBOLS, DIM_FROM_EXITS, DIM_FROM_PARAMETERS };
+enum dim_origin {
+    DIM_FROM_GRIDS,
+    DIM_FROM_SYMBOLS,
+    DIM_FROM_NOISE,
+    DIM_FROM_EXITS,
+    DIM_FROM_PARAMETERS
+};
 
 struct schema_row; /* config/schema.h */
 
@@ -47,7 +54,7 @@ struct dim {
     const struct schema_row *row; /* DIM_FIELD: the key whose value it is */
 };
 
-enum dim_target { DIM_PARAM, DIM_SYMBOL, DIM_FIELD };
+enum dim_target { DIM_PARAM, DIM_SYMBOL, DIM_NOISE, DIM_FIELD };
 
 /* Where a value was written, for errors that show later: "file:line:column", or the --set; "" where
  * it was not. */
@@ -102,16 +109,25 @@ struct config_bound {
 };
 
 struct config {
+    uint32_t plugins_n;
+    struct library_ref *plugins; /* [plugins_n], owned */
+    /* Of a stored configuration: why its plugins cannot be had. Its results can be read all the
+     * same, nothing can be computed. "" for none. */
+    char plugin_trouble[512];
     enum run_type type;
     char conventions[32];
-    uint32_t symbols_n;
-    struct config_symbol symbols[SPEC_SYMBOLS_MAX];
+    uint32_t symbols_n; /* that are traded */
+    uint32_t references_n;
+    struct config_symbol symbols[SPEC_SYMBOLS_MAX]; /* those of reference, which rules name and
+                                                       nothing trades, behind the traded ones */
     char actions[4096];     /* file of splits and dividends for those of csv; "" for none */
     uint32_t actions_given; /* as csv_given */
     uint8_t dividends;      /* enum dividends */
     struct config_bound from, to;
     uint32_t warm_up;
     bool each_symbol;
+    struct noise_cfg noise;
+    uint32_t noise_paths; /* 0: the bars as they are */
     uint32_t strategies_n;
     struct config_strategy *strategies;
     struct config_top top;
@@ -129,11 +145,17 @@ struct config {
     enum run_mode mode;
     uint32_t workers; /* 0: one for each processor */
     int64_t barrier_timeout_ns;
-    uint64_t seed; /* is part of it */
+    uint64_t plane_budget_bytes; /* bars and series together, or PLANE_BUDGET_AUTO */
+    uint64_t seed;               /* is part of it */
+    uint8_t series_dtype;        /* likewise; enum series_dtype, SERIES_F64 or SERIES_F32 */
     uint32_t retries;
     int64_t time_per_combination_ns; /* 0: no limit */
     uint64_t memory_limit_bytes;     /* 0: no limit */
 };
+
+#define PLANE_BUDGET_AUTO (UINT64_C(1) << 62)
+/* What bars and series may take together: as configured, else half of the machine's memory. */
+uint64_t config_plane_budget(const struct config *config);
 
 /* path "-" is standard input; paths of data.csv are relative to the file's folder (of standard
  * input and text: to the working directory); sets are "key=value" with dotted keys. describe names
@@ -141,7 +163,8 @@ struct config {
 int config_load(const char *path, const char *const *sets, size_t sets_n,
                 const struct describe *describe, struct config **ret_config,
                 struct err *err) ADMF_MUST_CHECK;
-/* The same from text, for a stored configuration; `name` stands in messages. */
+/* The same from text, for a stored configuration; `name` stands in messages. Plugins that are gone
+ * are no error: config.plugin_trouble says so, and rules stay unread. */
 int config_parse(const char *text, size_t n_bytes, const char *name, const char *const *sets,
                  size_t sets_n, const struct describe *describe, struct config **ret_config,
                  struct err *err) ADMF_MUST_CHECK;

@@ -79,6 +79,7 @@ static void set_config(struct config *c)
     c->seed = 1;
     c->barrier_timeout_ns = INT64_C(30) * 1000000000;
     c->retries = 1;
+    c->plane_budget_bytes = PLANE_BUDGET_AUTO;
 }
 
 static int set_row(struct loader *l, const struct schema_row *row, enum conventions which)

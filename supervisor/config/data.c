@@ -8,16 +8,18 @@
 
 static struct config_symbol *find_symbol(struct config *c, const char *name)
 {
-    for (uint32_t i = 0; i < c->symbols_n; i++)
+    for (uint32_t i = 0; i < c->symbols_n + c->references_n; i++)
         if (!strcmp(c->symbols[i].name, name))
             return &c->symbols[i];
     return NULL;
 }
 
-static int add_symbol(struct loader *l, const struct node *at)
+/* Behind the others, with its name alone. */
+static int add_symbol(struct loader *l, const struct node *at, uint32_t *io_n)
 {
     struct config *c = l->config;
     char name[SPEC_NAME_BYTES];
+    uint32_t n = c->symbols_n + c->references_n;
     int rc = value_text(at, "a symbol", name, sizeof(name), l->err);
     if (rc < 0)
         return rc;
@@ -27,9 +29,10 @@ static int add_symbol(struct loader *l, const struct node *at)
     if (find_symbol(c, name))
         return node_error(at, l->err, "data.symbols: %s stands here a second time; keep one",
                           node_show(at).text);
-    if (c->symbols_n == SPEC_SYMBOLS_MAX)
+    if (n == SPEC_SYMBOLS_MAX)
         return node_error(at, l->err, "data.symbols: more than %d symbols", SPEC_SYMBOLS_MAX);
-    memcpy(c->symbols[c->symbols_n++].name, name, sizeof(name));
+    memcpy(c->symbols[n].name, name, sizeof(name));
+    ++*io_n;
     return 0;
 }
 
@@ -40,7 +43,7 @@ int read_symbols(struct loader *l, const struct schema_row *row, const struct no
                           row->path, v->kind == NODE_LIST ? "an empty list" : node_show(v).text);
     int rc = 0;
     for (const struct node *s = v->first; s && rc == 0; s = s->next)
-        rc = add_symbol(l, s);
+        rc = add_symbol(l, s, &l->config->symbols_n);
     return rc;
 }
 
@@ -62,11 +65,6 @@ static int add_csv(struct loader *l, const struct node *v)
     if (rc < 0)
         return rc;
     struct config_symbol *s = find_symbol(c, v->key->text);
-    if (!s)
-        return node_error(v->key, l->err,
-                          "data.csv: %s is not among data.symbols; add it there, "
-                          "or leave data.symbols out",
-                          node_show(v->key).text);
     size_t dir_n = given[0] == '/' ? 0 : strlen(l->dir);
     if (dir_n + v->n_bytes >= sizeof(s->csv))
         return node_error(v, l->err, "data.csv: the path is longer than %zu bytes",
@@ -155,6 +153,17 @@ static int check_range(struct loader *l, const struct node *data)
                       "including, `to`");
 }
 
+/* Lockstep's shared broker fills all combinations on one and the same history. */
+static int check_noise(struct loader *l, const struct node *data)
+{
+    const struct config *c = l->config;
+    if (c->noise_paths == 0 || c->mode != RUN_LOCKSTEP)
+        return 0;
+    return node_error(node_get(data, "noise"), l->err,
+                      "data.noise: each path is a history of its own, but run.mode lockstep walks "
+                      "one for all; use run.mode free");
+}
+
 int data_finish(struct loader *l, const struct node *root)
 {
     const struct node *data = node_get(root, "data");
@@ -166,7 +175,9 @@ int data_finish(struct loader *l, const struct node *root)
     bool has_symbols = l->config->symbols_n > 0;
     for (const struct node *v = l->csv ? l->csv->first : NULL; v && rc == 0; v = v->next) {
         if (!has_symbols)
-            rc = add_symbol(l, v->key);
+            rc = add_symbol(l, v->key, &l->config->symbols_n);
+        else if (!find_symbol(l->config, v->key->text)) /* references_find() asks for it */
+            rc = add_symbol(l, v->key, &l->config->references_n);
         if (rc == 0)
             rc = add_csv(l, v);
     }
@@ -177,5 +188,7 @@ int data_finish(struct loader *l, const struct node *root)
                           "data: neither `symbols` nor `csv`; add for example "
                           "`symbols: [SPX]` or `csv: {SPX: spx.csv}`");
     rc = check_actions(l, data);
+    if (rc == 0)
+        rc = check_noise(l, data);
     return rc < 0 ? rc : check_range(l, data);
 }

@@ -1,177 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks a worker what it offers. Its answer is input like any other: limited in time and size, and
- * every field checked, so that the rest of the supervisor can rely on what stands in struct
- * describe. */
+/* What a worker says that it offers. Its answer is input like any other: every field is checked, so
+ * that the rest of the supervisor can rely on what stands in struct describe. */
 #include "supervisor/config/describe.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/buf.h"
-#include "proto/units.h"
+#include "supervisor/config/ask.h"
 
-#define ANSWER_BYTES_MAX (4u << 20)
-#define DEADLINE_NS      (10 * NS_PER_S)
-#define COMPONENTS_MAX   1024
+#define COMPONENTS_MAX 1024
 
 #ifndef ADMF_WORKER_INSTALLED
 #define ADMF_WORKER_INSTALLED "/usr/local/bin/admf-worker"
 #endif
-
-/* ---- the worker's answer -------------------------------------------------------------------- */
-
-/* A child that says something and leaves. */
-struct child {
-    pid_t pid;
-    int fd;    /* its standard output */
-    int pidfd; /* -1: the kernel has none */
-    int64_t deadline_ns;
-};
-
-static int spawn_worker(const char *path, int out_fd, pid_t *ret_pid)
-{
-    extern char **environ;
-    char name[] = "admf-worker", option[] = "--describe";
-    char *argv[] = {name, option, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t all, none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc)
-        return rc;
-    rc = posix_spawnattr_init(&attr);
-    if (rc == 0) {
-        rc = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-        rc = rc ? rc : posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-        rc = rc ? rc : posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        rc = rc ? rc : posix_spawnattr_setsigdefault(&attr, &all);
-        rc = rc ? rc : posix_spawnattr_setsigmask(&attr, &none);
-        rc = rc ? rc
-                : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-        rc = rc ? rc : posix_spawn(ret_pid, path, &actions, &attr, argv, environ);
-        posix_spawnattr_destroy(&attr);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
-
-/* Waits until fd is readable. 0, or -ETIMEDOUT. */
-static int wait_readable(const struct child *c, int fd)
-{
-    for (;;) {
-        int64_t left_ms = (c->deadline_ns - mono_now_ns()) / 1000000;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (left_ms <= 0)
-            return -ETIMEDOUT;
-        int rc = poll(&p, 1, (int)left_ms);
-        if (rc > 0)
-            return 0;
-        if (rc < 0 && errno != EINTR)
-            return -errno;
-    }
-}
-
-/* Reads to the end of file. 0, -ETIMEDOUT, -EFBIG, -ENOMEM, or what read says. */
-static int read_answer(const struct child *c, struct buf *out)
-{
-    char chunk[16384];
-    for (;;) {
-        int rc = wait_readable(c, c->fd);
-        if (rc < 0)
-            return rc;
-        ssize_t n = read(c->fd, chunk, sizeof(chunk));
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            return out->failed ? -ENOMEM : 0;
-        if (n > 0)
-            buf_append(out, chunk, (size_t)n);
-        if (out->n_bytes > ANSWER_BYTES_MAX)
-            return -EFBIG;
-    }
-}
-
-/* Reaps the child, by force when it is late or `do_kill`. */
-static int reap(const struct child *c, bool do_kill, int *ret_status)
-{
-    int rc = 0;
-    if (!do_kill && c->pidfd >= 0)
-        rc = wait_readable(c, c->pidfd);
-    if (do_kill || rc < 0)
-        kill(c->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
-    while (waitpid(c->pid, ret_status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return rc;
-}
-
-static int child_error(const char *path, int rc, struct err *err)
-{
-    if (rc == -ETIMEDOUT)
-        return err_set(err, ERR_SYSTEM, "%s did not answer --describe within 10 s", path);
-    if (rc == -EFBIG)
-        return err_set(err, ERR_BUG, "%s answered --describe with more than 4 MiB", path);
-    return err_set_errno(err, ERR_SYSTEM, -rc, "no answer from %s", path);
-}
-
-static int status_error(const char *path, int status, struct err *err)
-{
-    if (WIFSIGNALED(status))
-        return err_set(err, ERR_BUG, "%s --describe was ended by signal %d (%s)", path,
-                       WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return err_set(err, ERR_BUG, "%s --describe ended with status %d", path, WEXITSTATUS(status));
-}
-
-static int converse(const char *path, struct child *c, struct buf *out, struct err *err)
-{
-    int status = 0;
-    c->deadline_ns = mono_now_ns() + DEADLINE_NS;
-    c->pidfd = pidfd_open(c->pid, 0);
-    int read_rc = read_answer(c, out);
-    int rc = reap(c, read_rc < 0, &status);
-    if (c->pidfd >= 0)
-        close(c->pidfd);
-    if (read_rc < 0 || rc < 0)
-        return child_error(path, read_rc < 0 ? read_rc : rc, err);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return status_error(path, status, err);
-    return 0;
-}
-
-static int ask(const char *path, struct buf *out, struct err *err)
-{
-    int fds[2];
-    struct child c = {0};
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return err_set_errno(err, ERR_SYSTEM, errno, "no pipe for %s", path);
-    int rc = spawn_worker(path, fds[1], &c.pid);
-    close(fds[1]);
-    c.fd = fds[0];
-    if (rc)
-        rc = err_set_errno(err, ERR_SYSTEM, rc,
-                           "the worker %s cannot be started; build it beside admf, or name it in "
-                           "$ADMF_WORKER",
-                           path);
-    else
-        rc = converse(path, &c, out, err);
-    close(fds[0]);
-    return rc;
-}
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
@@ -378,7 +226,7 @@ int describe_load(const char *worker_path, struct describe **ret_describe, struc
     struct describe *d = calloc(1, sizeof(*d));
     if (!d)
         return err_set(err, ERR_SYSTEM, "no memory for the worker's description");
-    int rc = ask(worker_path, &answer, err);
+    int rc = ask_worker(worker_path, NULL, 0, &answer, err);
     if (rc == 0)
         rc = parse_answer(path, &answer, d, err);
     buf_fini(&answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Swept values become dimensions: first what parameter_grids sweeps, then the symbol, exits, and
- * the strategy's own parameters, each as written. */
+/* Swept values become dimensions: first what parameter_grids sweeps, then the symbol, noise, exits,
+ * and the strategy's own parameters, each as written. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,11 +222,28 @@ static int add_symbols(struct reading *r)
     return rc;
 }
 
+/* The altered histories as a dimension: paths 1 … paths. */
+static int add_noise(struct reading *r)
+{
+    uint32_t n = r->l->config->noise_paths;
+    const struct dim d = {.name = "noise_path",
+                          .n = n,
+                          .is_range = true,
+                          .from = 1.0,
+                          .step = 1.0,
+                          .to = n,
+                          .target = DIM_NOISE,
+                          .origin = DIM_FROM_NOISE};
+    return add_dim(r, &d, r->node);
+}
+
 int dims_assemble(struct reading *r, bool *grid_used)
 {
     int rc = add_shared(r, DIM_FROM_GRIDS, grid_used);
     if (rc == 0 && r->l->config->each_symbol)
         rc = add_symbols(r);
+    if (rc == 0 && r->l->config->noise_paths)
+        rc = add_noise(r);
     if (rc == 0)
         rc = add_shared(r, DIM_FROM_EXITS, grid_used);
     for (uint32_t i = 0; i < r->own_n && rc == 0; i++) {

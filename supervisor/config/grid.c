@@ -62,7 +62,8 @@ static bool resolve_name(const struct where_scope *scope, const char *name,
         }
     }
     for (uint32_t i = 0; i < s->dims_n; i++) {
-        if (!s->dims[i].is_symbol && !strcmp(s->dims[i].name, name)) {
+        if (!s->dims[i].is_symbol && s->dims[i].target != DIM_NOISE &&
+            !strcmp(s->dims[i].name, name)) {
             *ret_at = (struct where_name){.param_idx = -1, .row = s->dims[i].row};
             return true;
         }
@@ -132,6 +133,8 @@ static void apply_digit(const struct dim *d, uint64_t digit, struct combo *combo
         combo->params[d->param_idx] = dim_value(d, digit);
     else if (d->target == DIM_SYMBOL)
         combo->symbol_idx = (uint32_t)dim_value(d, digit);
+    else if (d->target == DIM_NOISE)
+        combo->noise_path = (uint32_t)dim_value(d, digit);
     else
         field_set(combo, d->row, dim_value(d, digit));
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "supervisor/config/loader.h"
 
@@ -129,6 +130,8 @@ static int load_tree(struct loader *l)
     if (rc == 0)
         rc = strategies_read(l, root);
     if (rc == 0)
+        rc = references_find(l);
+    if (rc == 0)
         rc = notes_make(l, root);
     return rc == 0 ? grid_prepare(l) : rc;
 }
@@ -140,6 +143,7 @@ struct input {
     const char *const *sets;
     size_t sets_n;
     const struct describe *describe;
+    bool is_stored;
 };
 
 static int parse_tree(struct loader *l, const struct input *in)
@@ -156,7 +160,8 @@ static int parse_tree(struct loader *l, const struct input *in)
 
 static int load(const struct input *in, struct config **ret_config, struct err *err)
 {
-    struct loader l = {.describe = in->describe, .dir = in->dir, .err = err};
+    struct loader l = {
+        .describe = in->describe, .is_stored = in->is_stored, .dir = in->dir, .err = err};
     int rc = parse_tree(&l, in);
     if (rc == 0) {
         l.config = calloc(1, sizeof(*l.config));
@@ -186,7 +191,8 @@ int config_parse(const char *text, size_t n_bytes, const char *name, const char 
                              .dir = "",
                              .sets = sets,
                              .sets_n = sets_n,
-                             .describe = describe};
+                             .describe = describe,
+                             .is_stored = true};
     return load(&in, ret_config, err);
 }
 
@@ -214,6 +220,13 @@ int config_load(const char *path, const char *const *sets, size_t sets_n,
     return rc;
 }
 
+uint64_t config_plane_budget(const struct config *config)
+{
+    if (config->plane_budget_bytes != PLANE_BUDGET_AUTO)
+        return config->plane_budget_bytes;
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 void config_destroy(struct config *config)
 {
     if (!config)
@@ -227,6 +240,7 @@ void config_destroy(struct config *config)
     for (uint32_t i = 0; i < config->shared_n; i++)
         dim_fini(&config->shared[i]);
     free(config->shared);
+    free(config->plugins);
     buf_fini(&config->notes);
     free(config->strategies);
     free(config);

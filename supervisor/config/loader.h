@@ -25,6 +25,7 @@ struct loader {
     const struct describe *describe; /* may be NULL: rules alone */
     struct config *config;
     struct config_top *top; /* where execution, risk, … go: the file's or a strategy's */
+    bool is_stored;         /* see config_parse() */
     const char *dir;        /* before relative paths of data.csv, "" or ending in a slash */
     struct tree tree;
     const struct node *strategies, *grids, *sizing; /* as met; NULL: not given */
@@ -72,8 +73,11 @@ void dim_fini(struct dim *dim);
 /* ---- keys with readers of their own --------------------------------------------------------- */
 
 int read_conventions(struct loader *l, const struct schema_row *row, const struct node *v);
+/* Adds the symbols that rules name and data.symbols does not (config/references.c). */
+int references_find(struct loader *l) ADMF_MUST_CHECK;
 int read_symbols(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_csv(struct loader *l, const struct schema_row *row, const struct node *v);
+int read_plugins(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_actions(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_bound(struct loader *l, const struct schema_row *row, const struct node *v);
 int read_cost(struct loader *l, const struct schema_row *row, const struct node *v);
@@ -84,12 +88,15 @@ int read_seed(struct loader *l, const struct schema_row *row, const struct node 
 void write_conventions(const struct writing *w, const struct schema_row *row);
 void write_symbols(const struct writing *w, const struct schema_row *row);
 void write_csv(const struct writing *w, const struct schema_row *row);
+/* A text as YAML reads it back, quoted where it must be. */
+void resolved_put_text(struct buf *out, const char *text);
+void write_plugins(const struct writing *w, const struct schema_row *row);
 void write_actions(const struct writing *w, const struct schema_row *row);
 void write_bound(const struct writing *w, const struct schema_row *row);
 void write_strategies(const struct writing *w, const struct schema_row *row);
 void write_objective(const struct writing *w, const struct schema_row *row);
 void write_grids(const struct writing *w, const struct schema_row *row);
-void write_cost(const struct writing *w, const struct schema_row *row);
+void write_parts(const struct writing *w, const struct schema_row *row);
 void write_sizing(const struct writing *w, const struct schema_row *row);
 void write_seed(const struct writing *w, const struct schema_row *row);
 

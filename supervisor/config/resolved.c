@@ -57,7 +57,7 @@ static size_t put_char(struct buf *out, const unsigned char *p)
     return n;
 }
 
-static void put_text(struct buf *out, const char *text)
+void resolved_put_text(struct buf *out, const char *text)
 {
     if (is_bare(text)) {
         buf_puts(out, text);
@@ -218,7 +218,7 @@ void write_symbols(const struct writing *w, const struct schema_row *row)
     (void)row;
     for (uint32_t i = 0; i < w->config->symbols_n; i++) {
         buf_puts(w->out, i ? ", " : " [");
-        put_text(w->out, w->config->symbols[i].name);
+        resolved_put_text(w->out, w->config->symbols[i].name);
     }
     buf_puts(w->out, "]\n");
 }
@@ -227,14 +227,14 @@ void write_csv(const struct writing *w, const struct schema_row *row)
 {
     bool is_empty = true;
     (void)row;
-    for (uint32_t i = 0; i < w->config->symbols_n; i++) {
+    for (uint32_t i = 0; i < w->config->symbols_n + w->config->references_n; i++) {
         const struct config_symbol *s = &w->config->symbols[i];
         if (!*s->csv)
             continue;
         buf_puts(w->out, is_empty ? "\n    " : "    ");
-        put_text(w->out, s->name);
+        resolved_put_text(w->out, s->name);
         buf_puts(w->out, ": ");
-        put_text(w->out, s->csv + s->csv_given);
+        resolved_put_text(w->out, s->csv + s->csv_given);
         buf_puts(w->out, "\n");
         is_empty = false;
     }
@@ -248,7 +248,7 @@ void write_actions(const struct writing *w, const struct schema_row *row)
     (void)row;
     buf_puts(w->out, " ");
     if (*c->actions)
-        put_text(w->out, c->actions + c->actions_given);
+        resolved_put_text(w->out, c->actions + c->actions_given);
     else
         buf_puts(w->out, "none");
     buf_puts(w->out, "\n");
@@ -267,8 +267,8 @@ void write_bound(const struct writing *w, const struct schema_row *row)
         buf_printf(w->out, " %s\n", time_format_iso(bound.value, text));
 }
 
-/* The parts of a cost, all of them, on one line. */
-void write_cost(const struct writing *w, const struct schema_row *row)
+/* The keys below a map, all of them, on one line. */
+void write_parts(const struct writing *w, const struct schema_row *row)
 {
     const struct schema_row *part;
     const char *before = " {";
@@ -314,7 +314,7 @@ void write_grids(const struct writing *w, const struct schema_row *row)
         if (d->origin != DIM_FROM_GRIDS)
             continue;
         buf_puts(w->out, is_empty ? "\n    " : "    ");
-        put_text(w->out, d->name);
+        resolved_put_text(w->out, d->name);
         buf_puts(w->out, ": ");
         put_dim(w->out, d);
         buf_puts(w->out, "\n");
@@ -338,7 +338,7 @@ static void put_param(struct buf *out, const struct config_strategy *s, uint32_t
 {
     const struct dim *d = own_dim(s, i);
     buf_puts(out, "      ");
-    put_text(out, d ? d->name : s->spec.param_names[i]);
+    resolved_put_text(out, d ? d->name : s->spec.param_names[i]);
     buf_puts(out, ": ");
     if (d)
         put_dim(out, d);
@@ -384,13 +384,13 @@ static void put_overrides(const struct writing *w, const struct config_strategy 
 static void put_strategy(const struct writing *w, struct config_strategy *s)
 {
     buf_puts(w->out, "  - type: ");
-    put_text(w->out, s->spec.type);
+    resolved_put_text(w->out, s->spec.type);
     buf_puts(w->out, "\n    name: ");
-    put_text(w->out, s->spec.name);
+    resolved_put_text(w->out, s->spec.name);
     buf_puts(w->out, "\n");
     put_params(w->out, s);
     buf_puts(w->out, "    where: ");
-    put_text(w->out, s->where);
+    resolved_put_text(w->out, s->where);
     buf_puts(w->out, "\n");
     put_overrides(w, s, "risk");
     put_overrides(w, s, "execution");
@@ -398,7 +398,7 @@ static void put_strategy(const struct writing *w, struct config_strategy *s)
         if (!*rule_of(&s->spec, i))
             continue;
         buf_printf(w->out, "    %s: ", rule_keys[i]);
-        put_text(w->out, rule_of(&s->spec, i));
+        resolved_put_text(w->out, rule_of(&s->spec, i));
         buf_puts(w->out, "\n");
     }
 }

@@ -81,7 +81,7 @@ int rules_check_param(const struct reading *r, const struct node *key)
     return 0;
 }
 
-static bool expr_uses(const struct expr *expr, const char *name)
+static bool expr_names_it(const struct expr *expr, const char *name)
 {
     const char *const *names = NULL;
     size_t n = expr ? expr_names(expr, &names) : 0;
@@ -91,10 +91,18 @@ static bool expr_uses(const struct expr *expr, const char *name)
     return false;
 }
 
+/* Rules that name what is gone stay unread: whatever they may use, they use. */
+static bool is_unread(const struct reading *r)
+{
+    return r->l->config->plugin_trouble[0] != '\0';
+}
+
 bool rules_use(const struct reading *r, const char *name)
 {
+    if (is_unread(r))
+        return true;
     for (unsigned i = 0; i < RULES_N; i++)
-        if (expr_uses(r->rules[i], name))
+        if (expr_names_it(r->rules[i], name))
             return true;
     return false;
 }
@@ -131,7 +139,7 @@ int rules_check_used(const struct reading *r)
     struct expr *where = r->component ? NULL : parse_where(r);
     uint32_t i = r->component ? spec->params_n : 0;
     while (i < spec->params_n &&
-           (rules_use(r, spec->param_names[i]) || expr_uses(where, spec->param_names[i])))
+           (rules_use(r, spec->param_names[i]) || expr_names_it(where, spec->param_names[i])))
         i++;
     expr_destroy(where);
     if (i == spec->params_n)
@@ -161,7 +169,7 @@ static int read_rule(struct reading *r, unsigned i, const struct node *v)
         return rc;
     node_place(v, r->s->rule_at[i].text, sizeof(r->s->rule_at[i].text));
     if (expr_parse(text, &r->rules[i], &inner) < 0)
-        return rules_error(v, rule_keys[i], &inner, err);
+        return is_unread(r) ? 0 : rules_error(v, rule_keys[i], &inner, err);
     bool wants_condition = i < RULE_CONDITIONS_N;
     if (expr_is_condition(r->rules[i]) == wants_condition)
         return 0;
@@ -196,6 +204,8 @@ static int read_rules(struct reading *r)
         if (rc < 0)
             return rc;
     }
+    if (is_unread(r))
+        return 0;
     if (!r->rules[RULE_LONG_ENTRY] && !r->rules[RULE_SHORT_ENTRY])
         return node_error(r->node, r->l->err,
                           "a strategy of type rules needs `long_entry` or `short_entry`, as in "

@@ -31,6 +31,17 @@ static const struct schema_row rows[] = {
      .example = "backtesting.py",
      .doc = "Sets every key marked * as that engine does; single keys can then be overridden."},
 
+    {.path = "plugins",
+     .write = write_plugins,
+     .kind = SCHEMA_OWN,
+     .read = read_plugins,
+     .values = "list of files, or of `{library: file, hash: hex}`",
+     .dflt = "[]",
+     .doc =
+         "Shared objects whose indicators expressions may name (docs/PLUGINS.md). Relative paths "
+         "start at the configuration's folder. The content counts for a run's identity, the path "
+         "does not; with `hash`, another content is refused."},
+
     {.path = "data", .kind = SCHEMA_MAP, .dflt = "", .doc = "Which bars."},
     {.path = "data.symbols",
      .write = write_symbols,
@@ -103,5 +114,35 @@ static const struct schema_row rows[] = {
      .example = "100",
      .unit = "bars",
      .doc = "Bars before `from` that feed the series but not the strategy."},
+
+    {.path = "data.noise",
+     .write = write_parts,
+     .kind = SCHEMA_MAP,
+     .doc = "Monte Carlo over prices: each combination runs on `paths` histories of its own, of "
+            "which each bar's prices are multiplied by 1 + sigma z, z normal. What holds on one "
+            "history alone is luck."},
+    {.path = "data.noise.sigma",
+     .kind = SCHEMA_NUMBER,
+     CONFIG(noise.sigma),
+     .rule = {.minimum = 0.0, .maximum = NOISE_SIGMA_MAX},
+     .dflt = "0",
+     .example = "0.001",
+     .unit = "fraction of price",
+     .doc = "Standard deviation of a bar's factor, the same for its four prices."},
+    {.path = "data.noise.seed",
+     .kind = SCHEMA_WHOLE,
+     CONFIG(noise.seed),
+     .rule = {.minimum = 0, .maximum = UINT32_MAX},
+     .dflt = "0",
+     .example = "7",
+     .doc = "Start of the stream of z."},
+    {.path = "data.noise.paths",
+     .kind = SCHEMA_WHOLE,
+     CONFIG(noise_paths),
+     .rule = {.minimum = 0, .maximum = 1e6},
+     .dflt = "0",
+     .example = "100",
+     .unit = "histories",
+     .doc = "A swept value, the column `noise_path`: 1 to `paths`. 0: the bars as they are."},
 };
 const struct schema_part schema_data = {rows, ROWS_N(rows)};

@@ -145,7 +145,7 @@ static const struct schema_row rows[] = {
 
     /* What it costs. */
     {.path = "execution.commission",
-     .write = write_cost,
+     .write = write_parts,
      .kind = SCHEMA_OWN,
      .read = read_cost,
      TOP(combo.execution.commission),
@@ -201,7 +201,7 @@ static const struct schema_row rows[] = {
      .unit = "money",
      .doc = "Most commission of a fill."},
     {.path = "execution.slippage",
-     .write = write_cost,
+     .write = write_parts,
      .kind = SCHEMA_OWN,
      .read = read_cost,
      TOP(combo.execution.slippage),

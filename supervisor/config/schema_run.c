@@ -2,6 +2,7 @@
 /* Rows of the schema: how results are measured, how a run is carried out, what a worker may use. */
 #include <math.h>
 
+#include "shm/series.h"
 #include "supervisor/config/rows.h"
 
 static const struct choice choices_profile[] = {{"native", PROFILE_NATIVE, false},
@@ -14,7 +15,7 @@ static const struct choice choices_mode[] = {
 static const struct choice choices_driver[] = {
     {"reference", 0, false}, {"fast", CHOICE_ABSENT, false}, {0}};
 static const struct choice choices_dtype[] = {
-    {"f64", 0, false}, {"f32", CHOICE_ABSENT, false}, {0}};
+    {"f64", SERIES_F64, false}, {"f32", SERIES_F32, false}, {0}};
 
 static const struct schema_row rows[] = {
     {.path = "metrics", .kind = SCHEMA_MAP, .doc = "How results are measured."},
@@ -69,10 +70,24 @@ static const struct schema_row rows[] = {
      .doc = "`reference`: every bar is walked."},
     {.path = "run.series_dtype",
      .kind = SCHEMA_CHOICE,
+     CONFIG(series_dtype),
      .choices = choices_dtype,
      .dflt = "f64",
-     .doc = "Precision of series."},
-    ABSENT("run.plane_budget", "Memory for series."),
+     .example = "f32",
+     .doc = "Precision of series. `f32`: half the memory; every series is rounded to it, and what "
+            "is made of it sees the rounded values. `admf plan --compare-dtype` shows what that "
+            "changes. Part of a run's identity."},
+    {.path = "run.plane_budget",
+     .is_outside = true,
+     .kind = SCHEMA_BYTES,
+     CONFIG(plane_budget_bytes),
+     .rule =
+         {.minimum = 0, .maximum = 0x1p60, .word = "auto", .word_value = (double)PLANE_BUDGET_AUTO},
+     .values = "size, or `auto`",
+     .dflt = "auto",
+     .example = "256MiB",
+     .doc = "Shared memory for bars and series. What does not fit is computed again where it is "
+            "used; results are the same at any budget. `auto`: half of the machine's memory."},
     {.path = "run.seed",
      .write = write_seed,
      .kind = SCHEMA_OWN,

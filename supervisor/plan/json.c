@@ -382,19 +382,6 @@ static json_t *wiring_json(const struct out *o, const json_t *strategies)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-/* `SYM:key` where there are several symbols. */
-static json_t *series_json(const struct config *config, const struct series_plan *series)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < series->n && i < PLAN_LIST_MAX; i++) {
-        const char *symbol = config->symbols[series->symbol[i]].name;
-        json_array_append_new(list, config->symbols_n > 1
-                                        ? json_sprintf("%s:%s", symbol, series->key[i])
-                                        : json_string(series->key[i]));
-    }
-    return list;
-}
-
 static uint32_t nested_max(const struct sharing *s)
 {
     uint64_t lists = UINT64_C(2) * s->risk_n + UINT64_C(3) * s->execution_n + 1;
@@ -411,10 +398,12 @@ json_t *plan_json(const struct config *config, const struct sharing *sharing,
     struct out o = {.config = config, .sharing = sharing, .nested_max = nested_max(sharing)};
     json_t *containers = containers_json(&o);
     json_t *wiring = wiring_json(&o, json_object_get(containers, "strategy"));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "combinations",
-                     count(sharing->combinations_n), "bars", count(bars_n), "series",
-                     series_json(config, series), "series_count", count(series->n), "containers",
-                     containers, "wiring", wiring, "wiring_count",
-                     count(1 + sharing->risk_n + UINT64_C(2) * sharing->execution_n),
-                     "memory_bytes", count(memory_bytes), "seconds_estimate", seconds_estimate);
+    json_t *json = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "combinations", count(sharing->combinations_n),
+        "bars", count(bars_n), "containers", containers, "wiring", wiring, "wiring_count",
+        count(1 + sharing->risk_n + UINT64_C(2) * sharing->execution_n), "memory_bytes",
+        count(memory_bytes), "seconds_estimate", seconds_estimate);
+    if (json)
+        series_plan_json(config, series, json);
+    return json;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of a rule that live in the plane: its outermost indicator calls. And, for its range
- * alone, each n of a shift that names a parameter, as `shift(close,n)`.
+/* The parts of a rule that live in the plane: its outermost indicator calls. For their clocks
+ * alone, columns of other symbols and timeframes, and for its range alone each n of a shift that
+ * names a parameter, as `shift(close,n)`.
  *
  * Each is a whole expression by itself, which names fewer parameters than the rule does: the series
  * of `crosses_above(sma(close,fast), sma(close,slow))` are those of `sma(close,fast)` and of

@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "shm/plane.h"
 #include "supervisor/config/config.h"
+#include "supervisor/plan/series.h"
 
 /* Entries of a list in a plan's JSON; its full count stands beside it. */
 #define PLAN_LIST_MAX 1000
@@ -17,28 +18,6 @@
  * shared containers each of their lists is shorter than PLAN_LIST_MAX. */
 #define PLAN_NESTED_MAX        100000
 #define SHARING_CONTAINERS_MAX 1000000 /* shared containers of one kind */
-
-/* ---- series: each unique key of the whole parameter space, once ----------------------------- */
-
-struct series_plan {
-    uint32_t n;
-    uint32_t *symbol;    /* [n] */
-    char **key;          /* [n] canonical; arguments before what uses them */
-    struct graph *graph; /* of all keys; the same for every symbol */
-    uint32_t *node;      /* [n] */
-    /* Values of parameters that an indicator or shift refuses, counted by what is bound to them:
-     * their combinations end as invalid. */
-    uint64_t refused_n;
-    struct err refused; /* the first of them; text "" where there is none */
-};
-
-/* Walks each strategy's rules over the values of just those parameters that a rule names, so that
- * its cost follows the series and not the grid. `extra` names imported columns by symbol, to refuse
- * unknown names with a suggestion. Fails beyond `most` series, saying how many there would be. */
-int series_plan_make(const struct config *config, const struct describe *describe,
-                     const struct bars *bars, uint32_t symbols_n, uint32_t most,
-                     struct series_plan **ret_plan, struct err *err) ADMF_MUST_CHECK;
-void series_plan_destroy(struct series_plan *plan); /* accepts NULL */
 
 /* ---- sharing: containers and wiring --------------------------------------------------------- */
 
@@ -94,6 +73,19 @@ bool sharing_meets(const struct config *config, const struct sharing *sharing,
 /* Indexes of the risk and execution containers that serve a combination. */
 void sharing_of(const struct sharing *sharing, const struct combo *combo, uint32_t *ret_risk,
                 uint32_t *ret_execution);
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+/* "stateless", "rolling", …; "column", "condition". */
+const char *planned_class_name(const struct series_plan *plan, const struct planned_series *s);
+/* The key, with the symbol where there are several or it is of reference, and the timeframe. */
+void planned_put_key(const struct config *config, const struct series_plan *plan,
+                     const struct planned_series *s, struct buf *out);
+/* Adds the keys that tell of series to the plan's object. */
+void series_plan_json(const struct config *config, const struct series_plan *plan, json_t *json);
+/* The series of one symbol as a graph for Graphviz, a cluster for each level; at most
+ * PLAN_LIST_MAX of them. */
+void series_plan_dot(const struct config *config, const struct series_plan *plan, struct buf *out);
 
 /* The contract's object of `admf plan --json`; a new reference, or NULL without memory. `bars_n` is
  * steps of the range, `memory_bytes` the plane's. */

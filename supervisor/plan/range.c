@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "proto/units.h"
@@ -85,17 +84,18 @@ static int load_symbol(const struct config *c, const struct config_symbol *symbo
 static int load_all(struct range *range, const struct config *c, struct store *store,
                     const uint64_t (*hashes)[2], struct err *err)
 {
-    for (uint32_t s = 0; s < c->symbols_n; s++) {
+    for (uint32_t s = 0; s < c->symbols_n + c->references_n; s++) {
         const uint64_t *wanted = hashes ? hashes[s] : NULL;
         int r = load_symbol(c, &c->symbols[s], store, wanted, &range->bars[s], err);
         if (r < 0)
             return r;
-        range->symbols_n = s + 1;
+        range->all_n = s + 1;
         bars_hash(range->bars[s], range->symbol_hash[s]);
         r = check_hash(&c->symbols[s], range->symbol_hash[s], wanted, err);
         if (r < 0)
             return r;
     }
+    range->symbols_n = c->symbols_n;
     return 0;
 }
 
@@ -147,6 +147,34 @@ static int cut_of(const struct config *c, const struct bars *bars, const char *n
     return 0;
 }
 
+/* First row whose time is not before `time_ns`. */
+static uint32_t row_from(const struct bars *bars, int64_t time_ns)
+{
+    const struct config_bound bound = {.kind = BOUND_TIME, .value = time_ns};
+    return row_at(bars, &bound, 0);
+}
+
+/* A symbol of reference: everything up to the last bar that is traded; what stands before the first
+ * one is its warm-up. */
+static int cut_of_reference(const struct range *range, const struct bars *bars, const char *name,
+                            struct cut *ret_cut, struct err *err)
+{
+    int64_t from = INT64_MAX, to = INT64_MIN;
+    for (uint32_t s = 0; s < range->symbols_n; s++) {
+        const struct bars *cut = &range->cut[s];
+        int64_t first = cut->time_ns[range->warm_up_rows[s]], last = cut->time_ns[cut->rows_n - 1];
+        from = first < from ? first : from;
+        to = last > to ? last : to;
+    }
+    *ret_cut = (struct cut){0, row_from(bars, from), row_from(bars, to + 1)};
+    if (ret_cut->end > 0)
+        return 0;
+    char at[TIME_ISO_BYTES];
+    return err_set(err, ERR_CONFIG,
+                   "%s, which rules name, has no bar before %s, where the range ends", name,
+                   time_format_iso(to, at));
+}
+
 static struct bars view_of(const struct bars *bars, const struct cut *cut, const char *name,
                            const double **extra)
 {
@@ -172,10 +200,11 @@ static int cut_symbols(struct range *range, const struct config *c, XXH3_state_t
                        struct err *err)
 {
     const double **extra = range->extra;
-    for (uint32_t s = 0; s < range->symbols_n; s++) {
+    for (uint32_t s = 0; s < range->all_n; s++) {
         const char *name = c->symbols[s].name;
         struct cut cut;
-        int r = cut_of(c, range->bars[s], name, &cut, err);
+        int r = s < range->symbols_n ? cut_of(c, range->bars[s], name, &cut, err)
+                                     : cut_of_reference(range, range->bars[s], name, &cut, err);
         if (r < 0)
             return r;
         range->cut[s] = view_of(range->bars[s], &cut, name, extra);
@@ -192,7 +221,7 @@ static int cut_symbols(struct range *range, const struct config *c, XXH3_state_t
 static int cut_all(struct range *range, const struct config *c, struct err *err)
 {
     size_t extra_n = 1;
-    for (uint32_t s = 0; s < range->symbols_n; s++)
+    for (uint32_t s = 0; s < range->all_n; s++)
         extra_n += range->bars[s]->extra_n;
     range->extra = calloc(extra_n, sizeof *range->extra);
     XXH3_state_t *state = XXH3_createState();
@@ -256,7 +285,7 @@ int range_load(const struct config *config, struct store *store, const uint64_t 
 
 void range_fini(struct range *range)
 {
-    for (uint32_t s = 0; s < range->symbols_n; s++)
+    for (uint32_t s = 0; s < range->all_n; s++)
         bars_free(range->bars[s]);
     free(range->extra);
     *range = (struct range){0};
@@ -297,14 +326,4 @@ int range_steps_n(const struct range *range, uint64_t *ret_steps_n, struct err *
     free(times);
     *ret_steps_n = steps_n;
     return 0;
-}
-
-uint32_t range_series_most(const struct range *range)
-{
-    double memory = 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    double rows = 1;
-    for (uint32_t s = 0; s < range->symbols_n; s++)
-        rows += range->cut[s].rows_n;
-    double most = memory / (8 * rows / range->symbols_n);
-    return most < 1 ? 1 : most > 1e6 ? 1000000 : (uint32_t)most;
 }

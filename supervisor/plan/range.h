@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The bars of a run: whole symbols, and the rows of them that the configured range takes. */
+/* The bars of a run: whole symbols, and the rows of them that the configured range takes.
+ *
+ * Behind the symbols that are traded stand those of reference, which rules name. They have all
+ * their bars up to the last one of the traded symbols, and those before the range feed their
+ * series: no warm-up need be asked for. */
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +14,8 @@
 #include "supervisor/store/store.h"
 
 struct range {
-    uint32_t symbols_n;
+    uint32_t symbols_n;                      /* that are traded */
+    uint32_t all_n;                          /* those of reference too, behind them */
     struct bars *bars[SPEC_SYMBOLS_MAX];     /* whole symbols; owned */
     struct bars cut[SPEC_SYMBOLS_MAX];       /* views into them: the range with its warm-up */
     uint32_t warm_up_rows[SPEC_SYMBOLS_MAX]; /* of the view; the range begins behind them */
@@ -33,5 +38,3 @@ uint64_t range_rows_n(const struct range *range);
 /* Steps of the merged clock: distinct times within the range. 0, or ERR_SYSTEM without memory. */
 int range_steps_n(const struct range *range, uint64_t *ret_steps_n,
                   struct err *err) ADMF_MUST_CHECK;
-/* As many series of these bars as half of the machine's memory holds. */
-uint32_t range_series_most(const struct range *range);

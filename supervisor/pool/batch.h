@@ -18,6 +18,8 @@ struct work_retry {
     uint32_t kills;    /* that ended by a SIGKILL from outside */
 };
 
+struct hub_pin; /* supervisor/hub/hub.h */
+
 struct work {
     const struct config *config;
     uint64_t first_container_seq;
@@ -42,6 +44,9 @@ struct work_batch {
     bool is_retry;
     struct work_retry retry;
     int64_t sent_ns;
+    struct hub_pin *pin; /* of its series; NULL: none */
+    uint32_t pin_first;  /* which of the pin's combinations its first one is */
+    bool owns_pin;       /* it goes with the batch */
 };
 
 /* Every number is to be done; those that have a result already are told by work_mark_done(). */

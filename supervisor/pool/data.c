@@ -1,203 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run works on: the bars of its range, every series computed once, all sealed in one plane.
- */
-#include <errno.h>
-#include <math.h>
+/* What a run works on: the bars of its range in a plane, and the hub that fills it with series. */
+#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "shm/graph.h"
+#include "supervisor/hub/series_source.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/pool/run.h"
 
-struct load {
-    const struct config *config;
-    const struct describe *describe;
-    struct run_data *data;
-    struct series_plan *series;
-    struct plane_builder *builder;
-};
+/* ---- how much ------------------------------------------------------------------------------- */
 
-/* ---- series --------------------------------------------------------------------------------- */
-
-/* Series that are computed already, found by key within one symbol. */
-struct finder {
-    const struct load *load;
-    uint32_t symbol;
-    uint32_t ready_n;        /* series of the plan that have values */
-    const uint32_t *by_key;  /* [n] indexes sorted by symbol and key */
-    uint32_t *first_defined; /* [n] */
-};
-
-static uint32_t first_defined_of(const double *values, uint32_t rows_n)
+uint32_t processors_n(void)
 {
-    uint32_t row = 0;
-    while (row < rows_n && isnan(values[row]))
-        row++;
-    return row;
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : (uint32_t)n;
 }
 
-static const double *column_of(const struct bars *b, const char *key)
+/* Bars come first. */
+static uint64_t series_budget(const struct config *config, const struct plane_plan *plan)
 {
-    const struct {
-        const char *name;
-        const double *values;
-    } columns[] = {{"open", b->open},
-                   {"high", b->high},
-                   {"low", b->low},
-                   {"close", b->close},
-                   {"volume", b->volume}};
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        if (strcmp(columns[i].name, key) == 0)
-            return columns[i].values;
-    for (uint32_t i = 0; i < b->extra_n; i++)
-        if (strcmp(b->extra_names[i], key) == 0)
-            return b->extra[i];
-    return NULL;
-}
-
-static int compare_series(const struct series_plan *plan, uint32_t a, uint32_t symbol,
-                          const char *key)
-{
-    if (plan->symbol[a] != symbol)
-        return plan->symbol[a] < symbol ? -1 : 1;
-    return strcmp(plan->key[a], key);
-}
-
-static const double *find_series(void *ctx, const char *key, uint32_t *ret_first_defined)
-{
-    const struct finder *f = ctx;
-    const struct bars *bars = &f->load->data->range.cut[f->symbol];
-    const double *column = column_of(bars, key);
-    if (column) {
-        if (ret_first_defined)
-            *ret_first_defined = first_defined_of(column, bars->rows_n);
-        return column;
-    }
-    const struct series_plan *plan = f->load->series;
-    uint32_t low = 0, high = plan->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = compare_series(plan, f->by_key[middle], f->symbol, key);
-        if (order == 0 && f->by_key[middle] < f->ready_n) {
-            if (ret_first_defined)
-                *ret_first_defined = f->first_defined[f->by_key[middle]];
-            return plane_builder_series(f->load->builder, f->by_key[middle]);
-        }
-        if (order == 0)
-            return NULL;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
-static int compare_by_key(const void *a, const void *b, void *ctx)
-{
-    const struct series_plan *plan = ctx;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return compare_series(plan, x, plan->symbol[y], plan->key[y]);
-}
-
-static int compute_series(struct load *l, struct err *err)
-{
-    const struct series_plan *plan = l->series;
-    uint32_t *by_key = calloc(plan->n + 1, sizeof *by_key);
-    uint32_t *first_defined = calloc(plan->n + 1, sizeof *first_defined);
-    int r = 0;
-    if (!by_key || !first_defined)
-        r = err_set(err, ERR_SYSTEM, "out of memory for %u series", plan->n);
-    for (uint32_t i = 0; r == 0 && i < plan->n; i++)
-        by_key[i] = i;
-    if (r == 0 && plan->n > 1)
-        qsort_r(by_key, plan->n, sizeof *by_key, compare_by_key, l->series);
-    struct finder f = {.load = l, .by_key = by_key, .first_defined = first_defined};
-    for (uint32_t i = 0; r == 0 && i < plan->n; i++) {
-        f.symbol = plan->symbol[i];
-        f.ready_n = i;
-        double *out = plane_builder_series(l->builder, i);
-        uint32_t rows_n = l->data->range.cut[f.symbol].rows_n;
-        r = graph_compute(plan->graph, plan->node[i], find_series, &f, rows_n, out, err);
-        if (r == 0)
-            first_defined[i] = first_defined_of(out, rows_n);
-    }
-    free(by_key);
-    free(first_defined);
-    return r;
+    uint64_t budget = config_plane_budget(config), core = plane_core_bytes(plan);
+    return budget > core ? budget - core : 0;
 }
 
 /* ---- the plane ------------------------------------------------------------------------------ */
 
-static int count_steps(struct run_data *data, struct err *err)
+static int make_plane(struct run_data *data, const struct config *config, struct err *err)
 {
-    struct plane *plane;
-    int r = plane_open(data->plane_fd, &plane, err);
+    const struct series_plan *series = data->series;
+    struct plane_series_plan *planned = calloc((size_t)series->n + 1, sizeof *planned);
+    if (!planned)
+        return err_set(err, ERR_SYSTEM, "out of memory for %u series", series->n);
+    for (uint32_t i = 0; i < series->n; i++)
+        planned[i] = (struct plane_series_plan){series->series[i].clock_idx, series->series[i].key,
+                                                series->series[i].dtype};
+    struct plane_plan plan = {
+        .symbols_n = data->range.all_n,
+        .traded_n = data->range.symbols_n,
+        .bars = data->range.cut,
+        .first_row = data->range.warm_up_rows,
+        .clocks_n = series->clocks_n,
+        .clocks = series->clocks,
+        .is_named = series->is_named,
+        .series_n = series->n,
+        .series = planned,
+        .is_rounded = config->series_dtype == SERIES_F32,
+        .data_hash = {data->range.data_hash[0], data->range.data_hash[1]},
+    };
+    plan.series_budget_bytes = series_budget(config, &plan);
+    int r = plane_create(&plan, &data->plane, err);
+    free(planned);
     if (r < 0)
         return r;
-    data->first_step = plane->first_step;
-    data->steps_n = plane->steps_n - plane->first_step;
-    plane_close(plane);
+    const struct plane *view = plane_writer_view(data->plane);
+    data->first_step = view->first_step;
+    data->steps_n = view->steps_n - view->first_step;
     return 0;
 }
 
-static int build_plane(struct load *l, struct err *err)
+static int make_hub(struct run_data *data, const struct config *config, struct err *err)
 {
-    struct run_data *data = l->data;
-    struct plane_plan plan = {
-        .symbols_n = data->range.symbols_n,
-        .bars = data->range.cut,
-        .first_row = data->range.warm_up_rows,
-        .series_n = l->series->n,
-        .series_symbol = l->series->symbol,
-        .series_key = (const char *const *)l->series->key,
-        .data_hash = {data->range.data_hash[0], data->range.data_hash[1]},
-    };
-    data->plane_bytes = plane_plan_bytes(&plan);
-    data->series_n = l->series->n;
-    int r = plane_build(&plan, &l->builder, err);
-    if (r < 0) {
-        l->builder = NULL;
-        return r;
-    }
-    r = compute_series(l, err);
+    const struct series_source_options from = {data->series, data->plane, config};
+    int r = series_source_create(&from, &data->source, err);
     if (r < 0)
         return r;
-    struct plane_builder *builder = l->builder;
-    l->builder = NULL; /* sealing frees it in any case */
-    r = plane_seal(builder, &data->plane_fd, err);
-    if (r < 0) {
-        data->plane_fd = -1;
-        return r;
-    }
-    return count_steps(data, err);
+    const struct hub_options options = {.source = series_source_of(data->source),
+                                        .builders_n = processors_n()};
+    return hub_open(&options, &data->hub, err);
 }
 
 int run_data_build(const struct config *config, const struct describe *describe,
                    struct range *range, struct run_data *ret_data, struct err *err)
 {
-    struct run_data *data = calloc(1, sizeof *data);
-    if (!data) {
-        range_fini(range);
-        return err_set(err, ERR_SYSTEM, "out of memory for bars");
-    }
-    data->plane_fd = -1;
-    data->range = *range;
+    struct run_data data = {.range = *range};
     *range = (struct range){0};
-    struct load l = {.config = config, .describe = describe, .data = data};
-    int r = series_plan_make(config, describe, data->range.cut, data->range.symbols_n,
-                             range_series_most(&data->range), &l.series, err);
+    const struct series_plan_options options = {
+        .config = config,
+        .describe = describe,
+        .bars = data.range.cut,
+        .symbols_n = data.range.symbols_n,
+        .most = SERIES_PLAN_MOST,
+        .wants_conditions = true,
+        .is_f32 = config->series_dtype == SERIES_F32,
+    };
+    int r = series_plan_create(&options, &data.series, err);
     if (r == 0)
-        r = build_plane(&l, err);
-    plane_builder_destroy(l.builder);
-    series_plan_destroy(l.series);
+        r = make_plane(&data, config, err);
+    if (r == 0)
+        r = make_hub(&data, config, err);
     if (r < 0)
-        run_data_fini(data);
+        run_data_fini(&data);
     else
-        *ret_data = *data;
-    free(data);
+        *ret_data = data;
     return r;
 }
 
@@ -209,10 +103,28 @@ int run_data_load(const struct config *config, const struct describe *describe, 
     return r == 0 ? run_data_build(config, describe, &range, ret_data, err) : r;
 }
 
+int run_data_make_all(struct run_data *data, struct err *err)
+{
+    int r = data->all ? 0 : hub_need_all(data->hub, &data->all, err);
+    while (r == 0 && !hub_wait(data->hub, data->all, 1000))
+        continue; /* each job has a deadline of its own */
+    return r;
+}
+
+uint64_t run_data_plane_bytes(const struct run_data *data)
+{
+    const struct plane_writer_bytes bytes = plane_writer_bytes(data->plane);
+    return bytes.core + bytes.held_peak;
+}
+
 void run_data_fini(struct run_data *data)
 {
+    if (data->all)
+        hub_unpin(data->hub, data->all);
+    hub_close(data->hub);
+    series_source_destroy(data->source);
+    plane_writer_destroy(data->plane);
+    series_plan_destroy(data->series);
     range_fini(&data->range);
-    if (data->plane_fd > 0)
-        close(data->plane_fd);
-    *data = (struct run_data){.plane_fd = -1};
+    *data = (struct run_data){0};
 }

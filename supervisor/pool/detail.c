@@ -93,11 +93,13 @@ static int compare_result(const struct result *now, const struct result *stored,
 int run_detailer_open(const struct run_stored *run, struct run_detailer **ret_detailer,
                       struct err *err)
 {
+    if (run->config->plugin_trouble[0])
+        return err_set(err, ERR_CONFIG, "run %s cannot be computed again: %s", run->record->id,
+                       run->config->plugin_trouble);
     struct run_detailer *x = calloc(1, sizeof *x);
     if (!x)
         return err_set(err, ERR_SYSTEM, "out of memory for details");
     x->run = *run;
-    x->data.plane_fd = -1;
     *ret_detailer = x;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include "supervisor/pool/run.h"
 
 #define LEDGER_COMMIT_NS   INT64_C(100000000)
-#define LEDGER_PENDING_MAX 4096 /* results that wait at most */
+#define LEDGER_PENDING_MAX 1024 /* results that wait at most */
 
 struct ledger {
     struct store *store; /* NULL: nothing is stored (details) */

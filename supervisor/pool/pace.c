@@ -112,6 +112,8 @@ static void give_lanes(struct pace *c, struct worker_ref *w, uint32_t first, uin
                                         .lanes_0 = first,
                                         .combos = c->p->combo + first,
                                         .numbers = c->p->number + first,
+                                        .pin = c->pin,
+                                        .pin_first = first,
                                         .retry = retry,
                                         .risk_idx = c->risk_idx + first,
                                         .execution_idx = c->execution_idx + first});
@@ -144,35 +146,88 @@ uint32_t pace_wave_lanes_max(uint32_t symbols_n)
     return n < SPEC_BATCH_MAX ? n : SPEC_BATCH_MAX;
 }
 
-/* Contiguous lanes for each idle worker, as even as can be. Returns the number of lanes. */
-static uint32_t assign_lanes(struct pace *c)
+static uint32_t idle_n(const struct pace *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->p->workers_n; i++)
+        n += c->p->worker[i].state == WORKER_IDLE && &c->p->worker[i] != c->service;
+    return n;
+}
+
+/* Takes the lanes of the next wave from the work: one alone, or as many as the idle can host. */
+static uint32_t take_lanes(struct pace *c, struct work_retry *retry, bool *ret_is_retry)
 {
     struct pool *p = c->p;
-    struct work_retry retry;
-    if (work_pop_retry(&p->work, &retry, &p->combo[0])) {
-        p->number[0] = retry.combination;
-        look_up_shared(c, 1);
-        give_lanes(c, pick_for_retry(c), 0, 1, &retry);
+    *ret_is_retry = work_pop_retry(&p->work, retry, &p->combo[0]);
+    if (*ret_is_retry) {
+        p->number[0] = retry->combination;
         return 1;
     }
-    uint32_t idle_n = 0;
-    for (uint32_t i = 0; i < p->workers_n; i++)
-        idle_n += p->worker[i].state == WORKER_IDLE && &p->worker[i] != c->service;
-    uint32_t most = idle_n * PACE_LANES_MAX;
-    uint32_t n =
-        work_take(&p->work, most < c->lanes_most ? most : c->lanes_most, p->combo, p->number);
-    look_up_shared(c, n);
-    uint32_t first = 0;
+    uint32_t most = idle_n(c) * PACE_LANES_MAX;
+    return work_take(&p->work, most < c->lanes_most ? most : c->lanes_most, p->combo, p->number);
+}
+
+/* All lanes walk together from the first bar on: what they need is there before. */
+static int make_series(struct pace *c, uint32_t n, struct err *err)
+{
+    struct hub *hub = c->p->data->hub;
+    int r = hub_need(hub, c->p->combo, n, &c->pin, err);
+    while (r == 0 && !hub_is_ready(hub, c->pin) && !c->p->is_stop_now)
+        r = pool_turn(c->p, POOL_TICK_MS, err);
+    if (r == 0 && c->pin)
+        hub_begin(hub, c->pin);
+    return r;
+}
+
+static int give_back(struct pace *c, uint32_t n, const struct work_retry *retry)
+{
+    int r = retry ? work_push_retry(&c->p->work, retry) : 0;
+    for (uint32_t i = 0; !retry && r == 0 && i < n; i++)
+        r = work_give_back(&c->p->work, c->p->number[i]);
+    return r;
+}
+
+/* Contiguous lanes for each idle worker, as even as can be. */
+static void assign_lanes(struct pace *c, uint32_t n)
+{
+    struct pool *p = c->p;
+    uint32_t first = 0, left_n = idle_n(c);
     for (uint32_t i = 0; i < p->workers_n && first < n; i++) {
         struct worker_ref *w = &p->worker[i];
         if (w->state != WORKER_IDLE || w == c->service)
             continue;
-        uint32_t share = (n - first + idle_n - 1) / idle_n;
-        idle_n--;
+        uint32_t share = (n - first + left_n - 1) / left_n;
+        left_n--;
         give_lanes(c, w, first, share, NULL);
         first += share;
     }
-    return n;
+}
+
+/* Returns the number of lanes of the wave that is opened; 0: none now. */
+static int open_wave(struct pace *c, uint32_t *ret_n, struct err *err)
+{
+    struct work_retry retry;
+    bool is_retry;
+    uint32_t n = take_lanes(c, &retry, &is_retry);
+    *ret_n = 0;
+    if (n == 0)
+        return pool_turn(c->p, 0, err); /* the grid's scan goes on */
+    int r = make_series(c, n, err);
+    if (r < 0)
+        return r;
+    /* Workers may be lost meanwhile, and the run may be asked to stop. */
+    bool has_hosts = idle_n(c) * PACE_LANES_MAX >= n && c->service->state == WORKER_IDLE;
+    if (c->p->is_stop_now || !has_hosts) {
+        c->p->is_out_of_memory |= give_back(c, n, is_retry ? &retry : NULL) < 0;
+        return 0;
+    }
+    look_up_shared(c, n);
+    if (is_retry)
+        give_lanes(c, pick_for_retry(c), 0, 1, &retry);
+    else
+        assign_lanes(c, n);
+    *ret_n = n;
+    return 0;
 }
 
 /* ---- waiting for all ------------------------------------------------------------------------ */
@@ -250,11 +305,12 @@ static int wave(struct pace *c, struct err *err)
 {
     for (uint32_t i = 0; i < c->p->workers_n; i++)
         c->p->worker[i].lanes_n = 0;
-    uint32_t n = assign_lanes(c);
-    if (n == 0)
-        return pool_turn(c->p, 0, err); /* the grid's scan goes on */
+    uint32_t n;
+    int r = open_wave(c, &n, err);
+    if (r < 0 || n == 0)
+        return r;
     give_service(c, n);
-    int r = collect(c, has_opened, true, err);
+    r = collect(c, has_opened, true, err);
     if (r == 0)
         r = pace_walk(c);
     if (r == 0) {
@@ -287,8 +343,7 @@ int pace_run(struct pool *p, struct err *err)
     p->on_frame = pace_on_frame;
     c->lanes_most = pace_wave_lanes_max(p->config->each_symbol ? 1 : p->data->range.symbols_n);
     int r = sharing_make(p->config, &c->sharing, err);
-    if (r == 0)
-        r = plane_open(p->data->plane_fd, &c->plane, err);
+    c->plane = plane_writer_view(p->data->plane);
     while (r == 0 && !is_pace_over(p)) {
         r = staff(c, err);
         if (r == 0 && !is_pace_over(p))
@@ -297,12 +352,16 @@ int pace_run(struct pool *p, struct err *err)
         for (uint32_t i = 0; r == 0 && i < p->workers_n; i++)
             while (r == 0 && p->worker[i].state == WORKER_CONDEMNED)
                 r = pool_turn(p, POOL_TICK_MS, err);
+        if (r == 0) {
+            hub_unpin(p->data->hub, c->pin);
+            c->pin = NULL;
+        }
     }
     if (r == 0)
         r = pool_dismiss(p, err);
+    hub_unpin(p->data->hub, c->pin);
     if (c->sharing)
         sharing_destroy(c->sharing);
-    plane_close(c->plane);
     free(c->signal);
     free(c);
     return r;

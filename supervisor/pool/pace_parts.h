@@ -18,8 +18,9 @@ enum {
 struct pace {
     struct pool *p;
     struct sharing *sharing;
-    struct plane *plane; /* to check signals against */
+    const struct plane *plane; /* to check signals against */
     struct worker_ref *service;
+    struct hub_pin *pin; /* of the wave's series; NULL: none */
     uint32_t lanes_most; /* of one wave */
     uint32_t risk_idx[SPEC_BATCH_MAX], execution_idx[SPEC_BATCH_MAX];
     uint32_t next_step; /* at which standing orders meet their bar; UINT32_MAX: none */

@@ -29,7 +29,7 @@ static const char *signal_flaw(const struct pace *c, const struct signal *g, uin
     uint32_t symbol = combo->symbol_idx, symbols_n = 1;
     if (symbol == COMBO_ALL_SYMBOLS) {
         symbol = g->symbol_idx;
-        symbols_n = plane->symbols_n;
+        symbols_n = plane->traded_n;
     }
     if (g->symbol_idx >= symbols_n)
         return "a signal for a symbol that it does not trade";

@@ -170,6 +170,7 @@ static int spec_make(struct pool *p, const struct run_record *record, struct err
         .periods_per_year = c->periods_per_year,
         .risk_free = c->risk_free,
         .seed = c->seed,
+        .noise = c->noise,
     };
     snprintf(spec->container_prefix, sizeof spec->container_prefix, "%s",
              c->type == RUN_OPTIMIZATION ? "opt" : "test");
@@ -178,6 +179,12 @@ static int spec_make(struct pool *p, const struct run_record *record, struct err
     if (!gmtime_r(&seconds, &utc) ||
         strftime(spec->container_suffix, sizeof spec->container_suffix, "%Y%m%d_%H%M%S", &utc) == 0)
         snprintf(spec->container_suffix, sizeof spec->container_suffix, "0");
+    spec->libraries = calloc(c->plugins_n + 1, sizeof *spec->libraries);
+    if (!spec->libraries)
+        return err_set(err, ERR_SYSTEM, "out of memory for %u plugins", c->plugins_n);
+    spec->libraries_n = c->plugins_n;
+    for (uint32_t i = 0; i < c->plugins_n; i++)
+        memcpy(spec->libraries[i].path, c->plugins[i].path, sizeof spec->libraries[i].path);
     spec->strategies = calloc(c->strategies_n, sizeof *spec->strategies);
     if (!spec->strategies)
         return err_set(err, ERR_SYSTEM, "out of memory for %u strategies", c->strategies_n);
@@ -190,7 +197,7 @@ static int spec_make(struct pool *p, const struct run_record *record, struct err
 static int pool_allocate(struct pool *p, uint32_t workers_n, struct err *err)
 {
     p->worker = calloc(workers_n, sizeof *p->worker);
-    p->poll = calloc(1 + 2 * (size_t)workers_n, sizeof *p->poll);
+    p->poll = calloc(2 + 2 * (size_t)workers_n, sizeof *p->poll);
     p->combo = calloc(SPEC_BATCH_MAX, sizeof *p->combo);
     p->number = calloc(SPEC_BATCH_MAX, sizeof *p->number);
     if (!p->worker || !p->poll || !p->combo || !p->number)
@@ -232,7 +239,8 @@ static void kill_rest(struct pool *p)
     for (uint32_t i = 0; i < p->workers_n; i++) {
         struct worker_ref *w = &p->worker[i];
         if (w->pid > 0 && !w->is_reaped) {
-            (void)kill(w->pid, SIGKILL); /* ours, and not reaped: the pid cannot be another's */
+            (void)kill(w->pid, SIGKILL);  /* ours, and not reaped: the pid cannot be another's */
+            (void)kill(-w->pid, SIGKILL); /* what user code has started in its group */
             while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
                 continue;
         }
@@ -240,7 +248,7 @@ static void kill_rest(struct pool *p)
         if (w->pidfd >= 0)
             close(w->pidfd);
         while (w->batches_n > 0)
-            worker_ref_pop_batch(w);
+            pool_pop_batch(p, w);
     }
 }
 
@@ -331,7 +339,7 @@ int pool_start(struct pool *p, uint32_t idx, enum worker_role role, struct err *
                                     .address = address,
                                     .worker = w->number,
                                     .slot_idx = idx,
-                                    .plane_fd = p->data->plane_fd,
+                                    .plane = plane_writer_fds(p->data->plane),
                                     .slots_fd = p->slots_fd,
                                     .memory_limit_bytes = p->config->memory_limit_bytes},
             &child, &why);
@@ -412,6 +420,9 @@ static int note_batch(struct pool *p, struct worker_ref *w, const struct pool_gi
         return -ENOMEM;
     }
     b->sent_ns = mono_now_ns();
+    b->pin = gift->pin;
+    b->pin_first = gift->pin_first;
+    b->owns_pin = gift->owns_pin;
     if (gift->retry) {
         b->is_retry = true;
         b->retry = *gift->retry;
@@ -420,11 +431,23 @@ static int note_batch(struct pool *p, struct worker_ref *w, const struct pool_gi
     return 0;
 }
 
+void pool_pop_batch(struct pool *p, struct worker_ref *w)
+{
+    if (w->batch[0].owns_pin)
+        hub_unpin(p->data->hub, w->batch[0].pin);
+    worker_ref_pop_batch(w);
+}
+
 bool pool_give(struct pool *p, struct worker_ref *w, const struct pool_gift *gift)
 {
     uint64_t id = gift->type == MSG_DETAIL ? 0 : ++p->batches_n; /* details carry no number */
-    if (!gift->is_shared && note_batch(p, w, gift, id) < 0)
+    if (!gift->is_shared && note_batch(p, w, gift, id) < 0) {
+        if (gift->owns_pin)
+            hub_unpin(p->data->hub, gift->pin);
         return false;
+    }
+    if (gift->owns_pin && gift->pin)
+        hub_begin(p->data->hub, gift->pin);
     w->is_fresh = false;
     (void)worker_ref_move(w, WORKER_EV_GIVEN);
     return gift_send(p, w, gift, id);

@@ -10,6 +10,7 @@
 
 #include "proto/body.h"
 #include "shm/slot.h"
+#include "supervisor/hub/hub.h"
 #include "supervisor/pool/batch.h"
 #include "supervisor/pool/ledger.h"
 #include "supervisor/pool/run.h"
@@ -43,7 +44,7 @@ struct pool {
     struct worker_ref *worker; /* [workers_n] */
     uint32_t starts_n;
     uint64_t batches_n;
-    struct pollfd *poll;    /* [1 + 2 * workers_n] */
+    struct pollfd *poll;    /* [2 + 2 * workers_n] */
     struct combo *combo;    /* [SPEC_BATCH_MAX] scratch */
     uint64_t *number;       /* [SPEC_BATCH_MAX] scratch */
     pool_frame_fn on_frame; /* may be NULL */
@@ -96,8 +97,13 @@ struct pool_gift {
     const struct work_retry *retry;     /* NULL: none */
     uint32_t *risk_idx, *execution_idx; /* NULL: zeros */
     bool is_shared;                     /* the receiver owes no results for it */
+    struct hub_pin *pin;                /* of their series, ready; NULL: none */
+    uint32_t pin_first;                 /* which of its combinations the first one is */
+    bool owns_pin;                      /* the pin is taken over, whatever comes */
 };
 bool pool_give(struct pool *p, struct worker_ref *w, const struct pool_gift *gift);
+/* Drops the first batch of a worker, which nobody works at any more. */
+void pool_pop_batch(struct pool *p, struct worker_ref *w);
 /* Kills a worker for a reason. Its work is settled when it is dead. */
 void pool_condemn(struct pool *p, struct worker_ref *w, enum status status, const char *fmt, ...)
     ADMF_PRINTF(4, 5);

@@ -17,7 +17,6 @@
 struct replay {
     struct config config; /* with other limits */
     const struct run_data *data;
-    struct plane *plane; /* NULL: not looked at yet */
     struct pool pool;
     bool has_pool;
     struct run_record scratch; /* tallies of this session; owns nothing */
@@ -223,18 +222,43 @@ static int failed(const struct replay *x, uint8_t *ret_status, struct err *err)
     return REPLAY_E_FAILED;
 }
 
+/* Its series, made where they are absent. Where all are kept nothing is asked for. */
+static int await_series(struct replay *x, struct hub_pin **ret_pin, struct err *err)
+{
+    struct hub_pin *pin = NULL;
+    struct hub *hub = x->data->hub;
+    int r = x->data->all ? 0 : hub_need(hub, &x->d.combo, 1, &pin, err);
+    while (r == 0 && !hub_is_ready(hub, pin))
+        r = turn(x, POOL_TICK_MS, err);
+    if (r < 0)
+        hub_unpin(hub, pin);
+    else
+        *ret_pin = pin;
+    return r;
+}
+
 static int ask(struct replay *x, uint8_t *ret_status, struct err *err)
 {
     struct pool *p = &x->pool;
     struct worker_ref *w = &p->worker[0];
-    int r = await_worker(x, err);
+    struct hub_pin *pin = NULL;
+    int r = await_series(x, &pin, err);
     if (r < 0)
         return r;
+    r = await_worker(x, err);
+    if (r < 0) {
+        hub_unpin(x->data->hub, pin);
+        return r;
+    }
     p->combo[0] = x->d.combo;
     p->number[0] = x->d.combo.combination;
-    (void)pool_give(
-        p, w, /* one that is gone is buried below */
-        &(struct pool_gift){.type = MSG_DETAIL, .n = 1, .combos = p->combo, .numbers = p->number});
+    (void)pool_give(p, w, /* one that is gone is buried below */
+                    &(struct pool_gift){.type = MSG_DETAIL,
+                                        .n = 1,
+                                        .combos = p->combo,
+                                        .numbers = p->number,
+                                        .pin = pin,
+                                        .owns_pin = true});
     while (p->ledger.result_n + p->ledger.fault_n == 0 && w->state != WORKER_ABSENT)
         if ((r = turn(x, POOL_TICK_MS, err)) < 0)
             return r;
@@ -266,11 +290,9 @@ static int prepare(struct replay *x, struct err *err)
         d->time_ns = d->row_time_ns[d->combo.symbol_idx];
         return 0;
     }
-    int r = x->plane ? 0 : plane_open(x->data->plane_fd, &x->plane, err);
-    if (r < 0)
-        return r;
-    x->steps_most = x->plane->steps_n - x->plane->first_step;
-    d->time_ns = x->plane->clock_ns + x->plane->first_step;
+    const struct plane *plane = plane_writer_view(x->data->plane);
+    x->steps_most = plane->steps_n - plane->first_step;
+    d->time_ns = plane->clock_ns + plane->first_step;
     return 0;
 }
 
@@ -345,7 +367,5 @@ void replay_close(struct replay *x)
         signals_default(&x->pool); /* so that those of now come back, not those of the beginning */
         pool_fini(&x->pool);
     }
-    if (x->plane)
-        plane_close(x->plane);
     free(x);
 }

@@ -4,7 +4,6 @@
 #include "supervisor/pool/run.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "supervisor/pool/pool.h"
 
 #define FDS_OF_WORKER 12 /* listener, pipe, pidfd, nng's own */
-#define FDS_OF_REST   48
+#define FDS_OF_REST   (48 + 2 * PLANE_EXTENTS_MAX)
 
 static int64_t wall_now_ns(void)
 {
@@ -36,13 +35,6 @@ struct job {
 };
 
 /* ---- how many workers ----------------------------------------------------------------------- */
-
-static uint32_t processors_n(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n < 1 ? 1 : (uint32_t)n;
-}
 
 /* Takes all descriptors that this process may have. */
 static uint64_t fds_most(void)
@@ -130,7 +122,7 @@ static int record_make(const struct job *job, struct err *err)
         .state = RUN_STATE_RUNNING,
         .data_hash = {data->range.data_hash[0], data->range.data_hash[1]},
         .combinations_n = grid_count(job->config),
-        .symbols_n = data->range.symbols_n,
+        .symbols_n = data->range.all_n,
         .config = resolved_text(job->config),
     };
     if (!record->config)
@@ -149,7 +141,7 @@ static int record_make(const struct job *job, struct err *err)
 static int keep_csv(const struct job *job, struct err *err)
 {
     int r = 0;
-    for (uint32_t s = 0; r == 0 && s < job->data->range.symbols_n; s++)
+    for (uint32_t s = 0; r == 0 && s < job->data->range.all_n; s++)
         if (job->config->symbols[s].csv[0] != '\0')
             r = store_put_bars_content(job->store, job->data->range.bars[s], err);
     return r;
@@ -164,6 +156,9 @@ static int count_stored(void *ctx, const struct result *result)
         return 0;
     if (p->work.left_n > 0)
         p->work.left_n--;
+    struct combo combo;
+    if (p->data->hub && grid_combo(p->config, result->combination, &combo))
+        hub_settled_combo(p->data->hub, &combo);
     ledger_count(&p->ledger, result);
     return 0;
 }
@@ -223,6 +218,8 @@ static int run_recorded(const struct job *job, struct err *err)
         int u = store_run_update(job->store, &s->record, r < 0 ? &late : err);
         r = r < 0 ? r : u;
         pool_fini(p);
+        hub_stats(job->data->hub, &s->series);
+        s->plane_bytes = run_data_plane_bytes(job->data);
     }
     free(p);
     return r;
@@ -236,8 +233,7 @@ static int run_with_data(const struct job *job, uint32_t workers_n, struct err *
         r = job->options->resume ? record_reuse(job, err) : record_make(job, err);
     if (r < 0)
         return r;
-    s->plane_bytes = job->data->plane_bytes;
-    s->series_n = job->data->series_n;
+    hub_limit(job->data->hub, workers_n);
     s->record.workers = workers_n;
     s->record.state = RUN_STATE_RUNNING;
     r = run_recorded(job, err);
@@ -262,7 +258,8 @@ int run_execute(const struct config *config, const struct describe *describe, st
     if (r < 0)
         return r;
     /* A resumed run works on the bars that it began with, whatever its symbols name by now. */
-    bool has_bars = options->resume && s.record.symbols_n == config->symbols_n;
+    bool has_bars =
+        options->resume && s.record.symbols_n == config->symbols_n + config->references_n;
     r = run_data_load(config, describe, store,
                       has_bars ? (const uint64_t(*)[2])s.record.symbol_hash : NULL, &data, err);
     if (r < 0) {

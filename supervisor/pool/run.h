@@ -8,20 +8,24 @@
 #include "proto/err.h"
 #include "proto/spec.h"
 #include "supervisor/config/config.h"
+#include "supervisor/hub/hub.h"
 #include "supervisor/plan/range.h"
 #include "supervisor/store/store.h"
 
-/* What a run works on: bars in the order of the configuration's symbols, and the sealed plane. */
+/* What a run works on: bars in the order of the configuration's symbols, and the plane. */
 struct run_data {
     struct range range;
-    int plane_fd;
-    uint64_t plane_bytes;
+    struct series_plan *series;
+    struct plane_writer *plane;
+    struct series_source *source;
+    struct hub *hub;     /* makes series as they are needed */
+    struct hub_pin *all; /* of run_data_make_all() */
     uint32_t steps_n;    /* of the range */
     uint32_t first_step; /* steps of warm-up before it */
-    uint32_t series_n;
 };
 
-/* Loads the range (see range_load), plans and builds the series, seals the plane. */
+/* Loads the range (see range_load), plans the series, makes a plane with the bars. Configuration
+ * and describe outlive the data. */
 int run_data_load(const struct config *config, const struct describe *describe, struct store *store,
                   const uint64_t (*hashes)[2], struct run_data *ret_data,
                   struct err *err) ADMF_MUST_CHECK;
@@ -29,6 +33,12 @@ int run_data_load(const struct config *config, const struct describe *describe, 
 int run_data_build(const struct config *config, const struct describe *describe,
                    struct range *range, struct run_data *ret_data, struct err *err) ADMF_MUST_CHECK;
 void run_data_fini(struct run_data *data);
+/* Makes all series that there is room for, and keeps them. */
+int run_data_make_all(struct run_data *data, struct err *err) ADMF_MUST_CHECK;
+/* Bars, and the most that series held. */
+uint64_t run_data_plane_bytes(const struct run_data *data);
+/* That this process may use. */
+uint32_t processors_n(void);
 
 struct run_best {
     uint64_t combination;
@@ -59,7 +69,7 @@ struct run_summary {
     struct run_best best;
     int interrupted_by; /* signal, or 0 */
     uint64_t plane_bytes;
-    uint32_t series_n;
+    struct hub_stats series;
     uint64_t messages_refused_n;
 };
 

@@ -117,7 +117,12 @@ static void quarantine(struct pool *p, const struct attempt *a, const char *mess
     for (int i = 0; i < METRIC_N; i++)
         result.metrics[i] = NAN;
     snprintf(result.message, sizeof result.message, "%s", message);
-    if (work_mark_done(&p->work, result.combination) && ledger_add_result(&p->ledger, &result) < 0)
+    if (!work_mark_done(&p->work, result.combination))
+        return;
+    struct combo combo;
+    if (p->data->hub && grid_combo(p->config, result.combination, &combo))
+        hub_settled_combo(p->data->hub, &combo);
+    if (ledger_add_result(&p->ledger, &result) < 0)
         p->is_out_of_memory = true;
 }
 
@@ -207,7 +212,7 @@ static void settle_batches(struct pool *p, struct worker_ref *w, bool has_culpri
             if (r < 0)
                 p->is_out_of_memory = true;
         }
-        worker_ref_pop_batch(w);
+        pool_pop_batch(p, w);
     }
 }
 

@@ -17,8 +17,6 @@
 
 #include "proto/start.h"
 
-#define SPAWN_ERROR_FD       6  /* tells the parent why exec failed; closed by exec */
-#define SPAWN_PARK_FD        16 /* descriptors are moved above this before they are placed */
 #define SPAWN_HEADROOM_BYTES (UINT64_C(128) << 20) /* stacks of nng's threads count as data */
 
 struct spawn_fds {
@@ -78,26 +76,52 @@ static int child_limit(uint64_t memory_limit_bytes)
     return setrlimit(RLIMIT_DATA, &data);
 }
 
-/* Puts descriptors at their numbers: first all above SPAWN_PARK_FD, so that none is overwritten. */
+/* Behind the last descriptor that the worker gets: tells the parent why exec failed, closed by
+ * exec.
+ */
+static int error_fd_of(const struct spawn_request *rq)
+{
+    return START_FD_EXTENT_0 + (int)rq->plane->extents_n;
+}
+
+struct placing {
+    int n, from[START_FD_EXTENT_0 + PLANE_EXTENTS_MAX + 2],
+        to[START_FD_EXTENT_0 + PLANE_EXTENTS_MAX + 2];
+};
+
+static void place(struct placing *p, int from, int to)
+{
+    p->from[p->n] = from;
+    p->to[p->n++] = to;
+}
+
+/* Puts descriptors at their numbers: first all above those, so that none is overwritten. */
 static int child_place_fds(const struct spawn_request *rq, const struct spawn_fds *fds)
 {
-    const int from[] = {fds->null_fd, fds->null_fd, rq->plane_fd,
-                        rq->slots_fd, fds->gate[0], fds->error[1]};
-    const int to[] = {0, 1, START_FD_PLANE, START_FD_SLOTS, START_FD_GATE, SPAWN_ERROR_FD};
-    enum { N = sizeof to / sizeof to[0] };
-    int parked[N];
-    for (int i = 0; i < N; i++)
-        if ((parked[i] = fcntl(from[i], F_DUPFD, SPAWN_PARK_FD)) < 0)
+    int error_fd = error_fd_of(rq);
+    struct placing p;
+    p.n = 0;
+    place(&p, fds->null_fd, 0);
+    place(&p, fds->null_fd, 1);
+    place(&p, rq->plane->core, START_FD_PLANE);
+    place(&p, rq->slots_fd, START_FD_SLOTS);
+    place(&p, fds->gate[0], START_FD_GATE);
+    for (uint32_t i = 0; i < rq->plane->extents_n; i++)
+        place(&p, rq->plane->extent[i] >= 0 ? rq->plane->extent[i] : fds->null_fd,
+              START_FD_EXTENT_0 + (int)i);
+    place(&p, fds->error[1], error_fd);
+    for (int i = 0; i < p.n; i++)
+        if ((p.from[i] = fcntl(p.from[i], F_DUPFD, error_fd + 1)) < 0)
             return -1;
     if (fcntl(2, F_GETFD) < 0 && dup2(fds->null_fd, 2) < 0)
         return -1;
-    for (int i = 0; i < N; i++)
-        if (dup2(parked[i], to[i]) < 0)
+    for (int i = 0; i < p.n; i++)
+        if (dup2(p.from[i], p.to[i]) < 0)
             return -1;
-    if (fcntl(SPAWN_ERROR_FD, F_SETFD, FD_CLOEXEC) < 0)
+    if (fcntl(error_fd, F_SETFD, FD_CLOEXEC) < 0)
         return -1;
-    if (syscall(SYS_close_range, SPAWN_ERROR_FD + 1, ~0U, 0) < 0)
-        for (int fd = SPAWN_ERROR_FD + 1; fd < 4096; fd++)
+    if (syscall(SYS_close_range, (unsigned)error_fd + 1, ~0U, 0) < 0)
+        for (int fd = error_fd + 1; fd < 4096; fd++)
             close(fd);
     return 0;
 }
@@ -112,9 +136,9 @@ static void child_exec(const struct spawn_request *rq, const struct spawn_fds *f
     if (child_place_fds(rq, fds) < 0)
         child_fail(fds->error[1]);
     if (child_limit(rq->memory_limit_bytes) < 0)
-        child_fail(SPAWN_ERROR_FD);
+        child_fail(error_fd_of(rq));
     execv(rq->worker_path, argv);
-    child_fail(SPAWN_ERROR_FD);
+    child_fail(error_fd_of(rq));
 }
 
 /* ---- in the supervisor ---------------------------------------------------------------------- */

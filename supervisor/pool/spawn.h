@@ -11,13 +11,15 @@
 #include <sys/types.h>
 
 #include "proto/err.h"
+#include "shm/plane.h"
 
 struct spawn_request {
     const char *worker_path;
     const char *address; /* path of its channel */
     uint32_t worker;     /* number of this start */
     uint32_t slot_idx;
-    int plane_fd, slots_fd;
+    const struct plane_fds *plane;
+    int slots_fd;
     uint64_t memory_limit_bytes; /* 0: none */
 };
 

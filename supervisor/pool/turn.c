@@ -137,6 +137,8 @@ static bool take_result(struct pool *p, struct worker_ref *w, struct result *res
     }
     if (!work_mark_done(&p->work, result->combination))
         return false;
+    if (b->pin)
+        hub_settled(p->data->hub, b->pin, b->pin_first + (uint32_t)idx);
     if (ledger_add_result(&p->ledger, result) < 0)
         p->is_out_of_memory = true;
     p->barren_deaths = 0;
@@ -154,7 +156,7 @@ static void batch_ended(struct pool *p, struct worker_ref *w)
         p->ns_per_combination =
             p->ns_per_combination > 0 ? 0.7 * p->ns_per_combination + 0.3 * each_ns : each_ns;
     w->batch_end_ns = now;
-    worker_ref_pop_batch(w);
+    pool_pop_batch(p, w);
     if (w->batches_n == 0)
         (void)worker_ref_move(w, WORKER_EV_DRAINED);
 }
@@ -252,6 +254,10 @@ bool pool_reap(struct pool *p, struct worker_ref *w)
     int wait_status;
     if (w->pid <= 0)
         return w->state == WORKER_ABSENT;
+    siginfo_t ended = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)w->pid, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0)
+        return false;
+    (void)kill(-w->pid, SIGKILL); /* what user code has started in its group; not reaped yet */
     pid_t pid = waitpid(w->pid, &wait_status, WNOHANG);
     if (pid != w->pid)
         return false;
@@ -324,8 +330,11 @@ static void poll_events(struct pool *p, int timeout_ms)
             .fd = is_there && !w->is_closed ? channel_recv_fd(w->channel) : -1, .events = POLLIN};
         p->poll[2 + 2 * i] = (struct pollfd){.fd = is_there ? w->pidfd : -1, .events = POLLIN};
     }
-    if (poll(p->poll, 1 + 2 * (nfds_t)p->workers_n, timeout_ms) < 0)
-        for (uint32_t i = 0; i < 1 + 2 * p->workers_n; i++)
+    nfds_t n = 1 + 2 * (nfds_t)p->workers_n;
+    if (p->data->hub)
+        p->poll[n++] = (struct pollfd){.fd = hub_poll_fd(p->data->hub), .events = POLLIN};
+    if (poll(p->poll, n, timeout_ms) < 0)
+        for (nfds_t i = 0; i < n; i++)
             p->poll[i].revents = 0; /* EINTR, ENOMEM: the next turn */
 }
 
@@ -361,6 +370,8 @@ int pool_turn(struct pool *p, int timeout_ms, struct err *err)
         if (is_tick && w->state != WORKER_ABSENT)
             check_worker_time(p, w, now);
     }
+    if (p->data->hub)
+        hub_turn(p->data->hub);
     int r = run_trouble(p, err);
     if (r == 0 && ledger_is_due(&p->ledger, now))
         r = ledger_commit(&p->ledger, err);

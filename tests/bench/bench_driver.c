@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/units.h"
+#include "shm/source.h"
 #include "worker/driver_reference.h"
 #include "worker/monitor/tracker.h"
 #include "worker/session.h"
@@ -119,15 +120,15 @@ static const double *lookup(void *ctx, const char *key, uint32_t *ret_first_defi
     return strcmp(key, "close") == 0 ? b->close : NULL;
 }
 
-static int plane_of(struct bench *b)
+static struct plane_writer *plane_of(struct bench *b)
 {
     struct err err;
     struct graph *graph;
     struct expr *expr;
     uint32_t n = b->combos_n + 1;
-    const char **keys = calloc(n, sizeof(char *));
-    uint32_t *symbol = calloc(n, sizeof *symbol), *node = calloc(n, sizeof *node), first_row = 0;
-    if (!keys || !symbol || !node || graph_create(&graph) < 0)
+    struct plane_series_plan *series = calloc(n, sizeof *series);
+    uint32_t *node = calloc(n, sizeof *node), first_row = 0;
+    if (!series || !node || graph_create(&graph) < 0)
         die("graph", NULL);
     if (expr_parse("sma(close, n)", &expr, &err) < 0)
         die("expression", &err);
@@ -138,26 +139,33 @@ static int plane_of(struct bench *b)
             die("series", &err);
     }
     for (uint32_t i = 0; i < n; i++)
-        keys[i] = graph_key(graph, node[i]);
+        series[i] = (struct plane_series_plan){0, graph_key(graph, node[i]), SERIES_F64};
     const struct bars bars = {"BENCH",  b->bars_n, b->time_ns, b->open, b->high, b->low,
                               b->close, b->volume, 0,          NULL,    NULL};
-    const struct plane_plan plan = {1, &bars, &first_row, n, symbol, keys, {0, 0}};
-    struct plane_builder *builder;
-    if (plane_build(&plan, &builder, &err) < 0)
+    const struct plane_plan plan = {.symbols_n = 1,
+                                    .traded_n = 1,
+                                    .bars = &bars,
+                                    .first_row = &first_row,
+                                    .series_n = n,
+                                    .series = series,
+                                    .series_budget_bytes = UINT64_MAX};
+    struct plane_writer *writer;
+    if (plane_create(&plan, &writer, &err) < 0)
         die("plane", &err);
-    for (uint32_t i = 0; i < n; i++)
-        if (graph_compute(graph, node[i], lookup, b, b->bars_n, plane_builder_series(builder, i),
-                          &err) < 0)
+    const struct lookup_source columns = {b->bars_n, b->time_ns, b, lookup};
+    const struct graph_source source = lookup_source_of(&columns);
+    for (uint32_t i = 0; i < n; i++) {
+        double *out = plane_place(writer, i);
+        if (!out ||
+            graph_compute(graph, &node[i], 1, &source, SERIES_F64, (void *[]){out}, NULL, &err) < 0)
             die("series", &err);
-    int fd;
-    if (plane_seal(builder, &fd, &err) < 0)
-        die("plane", &err);
+        plane_publish(writer, i, plane_first_defined(SERIES_F64, out, b->bars_n));
+    }
     expr_destroy(expr);
     graph_destroy(graph);
-    free(keys);
-    free(symbol);
+    free(series);
     free(node);
-    return fd;
+    return writer;
 }
 
 static void session_of(struct bench *b, struct slot *slot, struct session *ret_session)
@@ -173,10 +181,10 @@ static void session_of(struct bench *b, struct slot *slot, struct session *ret_s
     (void)snprintf(s->param_names[0], SPEC_NAME_BYTES, "fast_period");
     (void)snprintf(s->param_names[1], SPEC_NAME_BYTES, "slow_period");
     s->params_n = 2;
-    int fd = plane_of(b);
-    if (session_init(ret_session, &run, fd, slot, &err) < 0)
+    struct plane_writer *writer = plane_of(b);
+    if (session_init(ret_session, &run, plane_writer_fds(writer), slot, &err) < 0)
         die("session", &err);
-    (void)close(fd);
+    plane_writer_destroy(writer);
 }
 
 static void run_engine(struct bench *b, struct session *s)
@@ -207,11 +215,11 @@ static void run_plain(struct bench *b, struct session *s)
     double *equity = malloc(b->bars_n * sizeof *equity);
     if (!equity)
         die("equity", NULL);
-    const double *fast = plane_series(s->plane, 0, "sma(close,10)", NULL);
+    const double *fast = plane_f64(s->plane, 0, "sma(close,10)", NULL);
     for (uint32_t i = 0; i < b->combos_n; i++) {
         char key[64];
         (void)snprintf(key, sizeof key, "sma(close,%d)", (int)slow_period(i));
-        const double *slow = plane_series(s->plane, 0, key, NULL);
+        const double *slow = plane_f64(s->plane, 0, key, NULL);
         double cash = 100000, qty = 0, peak = 100000, drawdown = 0;
         int order = 0;
         for (uint32_t t = 0; t < b->bars_n; t++) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Measures the built programs: medians of five, best and worst beside them, and what is aimed at.
 
-    run.py --build FOLDER [-o FILE.json] [WORKLOAD...]
+    run.py --build FOLDER [-o FILE.json] [--talib] [--indicator NAME]... [WORKLOAD...]
 
 Numbers only: nothing here fails because a machine is slow.
 """
@@ -19,12 +19,17 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import indicators  # noqa: E402
 from program import EXAMPLE_CSV, Program, sweep_config  # noqa: E402
 
 RUNS = 5
 SYNTHETIC_BARS = 200_000
 SHORT_BARS = 200
 SEED = 20_000
+TWENTY = ("sma(close,20) ema(close,20) rsi(close,14) atr(14) adx(14) cci(20) wma(close,20) "
+          "mom(close,10) roc(close,10) willr(14) stddev(close,20) sma(close,50) ema(close,50) "
+          "rsi(close,7) sma(volume,20) max(high,20) min(low,20) sma(open,10) ema(high,30) "
+          "stddev(low,40)").split()
 
 
 def write_walk(path, bars):
@@ -115,6 +120,49 @@ class Bench:
         """growth of the supervisor's own memory from 1,000 to 100,000 combinations, for each"""
         return (self.supervisor(100_000)[1] - self.supervisor(1_000)[1]) / 99_000
 
+    def shared(self, combinations, symbol):
+        """What `admf run` says after so many combinations that share 20 indicators: each is another
+        threshold."""
+        config = self.folder / "shared.yaml"
+        terms = " + ".join(TWENTY)
+        config.write_text(f"type: optimization\ndata: {{symbols: [{symbol}]}}\nstrategies:\n"
+                          f"  - type: rules\n    long_entry: {terms} > x\n"
+                          f"    long_exit: {terms} < x - 9\n    parameters: {{x: {{from: 1000000, "
+                          f"to: {10 ** 6 - 1 + combinations}, step: 1}}}}\n", encoding="ascii")
+        return self.program.sweep(config, "--workers", 2)
+
+    def sharing_time(self):
+        """processor time of building 20 indicators over 200,000 bars for 1,000 combinations, over
+        that for one"""
+        one, many = (self.shared(n, "WALK")["series"]["build_s"] for n in (1, 1000))
+        return 100 * (many / one - 1)
+
+    def sharing_memory(self):
+        """memory of 20 series and their bars for 1,000 combinations, over that for one"""
+        one, many = (self.shared(n, "SPX")["plane_bytes"] for n in (1, 1000))
+        return 100 * (many / one - 1)
+
+    def claim(self):
+        """What `admf run` says of series after the design's own case."""
+        data, config = self.folder / "thousand.csv", self.folder / "claim.yaml"
+        with open(EXAMPLE_CSV, encoding="ascii") as file:
+            data.write_text("".join(file.readlines()[:1001]), encoding="ascii")
+        entry = " and ".join(f"close > sma(close,{n}) * x" for n in range(5, 55, 5))
+        config.write_text(f"type: optimization\ndata: {{csv: {{SPX: {data}}}}}\nstrategies:\n"
+                          f"  - type: rules\n    long_entry: {entry}\n"
+                          f"    long_exit: close < sma(close,5)\n"
+                          f"    parameters: {{x: {{from: 0.901, to: 1, step: 0.001}}}}\n",
+                          encoding="ascii")
+        return self.program.sweep(config)["series"]
+
+    def claim_memory(self):
+        """memory saved, 100 strategies on 10 indicators of 1,000 bars"""
+        return 100 * self.claim()["memory_saved_frac"]
+
+    def claim_computing(self):
+        """the same, values that each strategy by itself would have computed over those that were"""
+        return self.claim()["computing_speedup"]
+
     def import_rate(self):
         """rows of CSV imported a second, 200,000 bars"""
         store = self.folder / f"import-{time.monotonic_ns()}"
@@ -150,6 +198,10 @@ WORKLOADS = (
     ("sweep_10000", "s", True, 10),
     ("supervisor_us", "us a combination", True, 50),
     ("supervisor_bytes", "bytes a combination", True, 100),
+    ("sharing_time", "% more", True, 2),
+    ("sharing_memory", "% more", True, 2),
+    ("claim_memory", "% saved", False, 98.7),
+    ("claim_computing", "times", False, 100),
     ("import_rate", "rows/s", False, 4e6),
 )
 
@@ -183,30 +235,43 @@ def measure(bench, name, unit, is_less_better, aim):
             "median": statistics.median(values), "best": values[0], "worst": values[-1]}
 
 
+def run_workloads(build, names):
+    """Those of WORKLOADS that are named."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="admf-bench-") as folder:
+        bench = Bench(build, pathlib.Path(folder))
+        print(f"{'workload':<17}{'median':>12}{'best':>12}{'worst':>12}{'aim':>12}  unit, what")
+        for row in WORKLOADS:
+            if row[0] in names:
+                results.append(measure(bench, *row))
+                print_row(results[-1])
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", required=True, help="folder with the programs")
     parser.add_argument("-o", "--output", help="JSON goes here")
-    names = [row[0] for row in WORKLOADS] + ["driver_alone"]
-    parser.add_argument("workload", nargs="*", help=", ".join(names))
+    parser.add_argument("--talib", action="store_true",
+                        help="fetch TA-Lib and time it here; else figures recorded elsewhere serve")
+    parser.add_argument("--indicator", action="append", default=[], metavar="NAME",
+                        help="of the workload `indicators` only this; may be given several times")
+    sweeps = [row[0] for row in WORKLOADS]
+    known = sweeps + ["driver_alone", "indicators"]
+    parser.add_argument("workload", nargs="*", help=", ".join(known))
     args = parser.parse_args()
-    unknown = set(args.workload) - set(names)
+    unknown = set(args.workload) - set(known)
     if unknown:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
 
-    results = []
-    with tempfile.TemporaryDirectory(prefix="admf-bench-") as folder:
-        bench = Bench(args.build, pathlib.Path(folder))
-        print(f"{'workload':<17}{'median':>12}{'best':>12}{'worst':>12}{'aim':>12}  unit, what")
-        for row in WORKLOADS:
-            if args.workload and row[0] not in args.workload:
-                continue
-            results.append(measure(bench, *row))
-            print_row(results[-1])
-    if not args.workload or "driver_alone" in args.workload:
+    chosen = set(args.workload or known)
+    results = run_workloads(args.build, chosen) if chosen & set(sweeps) else []
+    if "driver_alone" in chosen:
         for result in driver_alone(args.build):
             results.append(result)
             print_row(result)
+    if "indicators" in chosen:
+        results += indicators.measure(args.build, args.indicator, args.talib)
     if args.output:
         pathlib.Path(args.output).write_text(
             json.dumps({"runs": RUNS, "processors": os.cpu_count(), "results": results}, indent=1)

@@ -139,6 +139,52 @@ strategies:
           "risk containers")
 
 
+@test("the series of a plan stand by levels, with users and what sharing saves, and as a graph")
+def series_of_a_plan(bench):
+    config = bench.file("levels.yaml", """type: optimization
+data: {symbols: [SPX]}
+strategies:
+  - type: rules
+    parameters: {n: [10, 20]}
+    long_entry: rsi(close, 14) < 30 and close > sma(ema(close, 5), n)
+    long_exit: rsi(close, 14) > 70
+exits: {stop_loss: {from: 0.01, to: 0.1, step: 0.01}}
+""")
+    plan = json.loads(bench.program.run("plan", config, "--json"))
+    equal(plan["series_levels"], {"base": 1, "derived": 2, "complex": 5}, "levels")
+    equal((plan["series_count"], plan["conditions_count"]), (4, 3), "series, conditions")
+    users = {s["key"]: s["users"] for s in plan["series_detail"]}
+    equal((users["rsi(close,14)"], users["rsi(close,14) > 70"], users["sma(ema(close,5),20)"]),
+          (20, 20, 10), "users")
+    statistics = plan["series_statistics"]
+    equal((statistics["built"], statistics["users"]), (7, 100), "built, users")
+    rows = plan["series_detail"][0]["rows"]
+    equal((statistics["calculations"], statistics["naive_calculations"]), (7 * rows, 100 * rows),
+          "calculations")
+    table = bench.program.run("plan", config, "--series")
+    levels = [line.split()[0] for line in table.splitlines()[1:9]]
+    equal(levels, ["base"] + ["derived"] * 2 + ["complex"] * 5, "order of levels")
+    graph = bench.program.run("plan", config, "--series", "--format", "dot")
+    equal(graph.count("subgraph cluster_"), 3, "clusters")
+    expect(graph.startswith("digraph") and graph.count("{") == graph.count("}"), graph)
+    nodes = dict(re.findall(r'(n\d+) \[label="(.*?)\\n', graph))
+    edges = {(nodes[a], nodes[b]) for a, b in re.findall(r"(n\d+) -> (n\d+);", graph)}
+    expect(("close", "ema(close,5)") in edges and ("rsi(close,14)", "rsi(close,14) > 70") in edges,
+           f"edges: {edges}")
+    bench.fails(2, "plan", config, "--series", "--format", "csv", talk="dot")
+
+
+@test("signal bits that float32 changes are counted, and part of a plan's JSON where it is asked")
+def compare_dtype(bench):
+    config = bench.file("compare.yaml", SWEEP)
+    text = bench.program.run("plan", config, "--compare-dtype")
+    expect("signal bits" in text and "per million" in text, text)
+    found = json.loads(bench.program.run("plan", config, "--compare-dtype", "--json"))
+    found = found["compare_dtype"]
+    expect(not found["is_sample"] and found["bits"] > 0, f"{found}")
+    equal(found["differing"] * 1e6 / found["bits"], found["per_million"], "per million")
+
+
 @test("a grid is planned by number: a billion is small, more than 10^12 is refused with its count")
 def huge_grids(bench):
     text = SWEEP.replace("[5, 10, 40]", "{from: 1, to: 100, step: 1}").replace(
@@ -168,8 +214,8 @@ def wrong_input(bench):
             (78, "wrong.yaml:5:5", "plan", bench.file("wrong.yaml", SWEEP.replace(
                 "    parameters:", "    paramters:"))),
             (78, "period", "plan", bench.file("range.yaml", SWEEP.replace("[5, 10, 40]", "[0]"))),
-            (78, "plane_budget", "plan", bench.file("later.yaml", SWEEP +
-                                                    "run: {plane_budget: 64MiB}\n")),
+            (78, "sandbox", "plan", bench.file("later.yaml", SWEEP +
+                                                    "limits: {sandbox: true}\n")),
             (78, "a second time", "plan", bench.file("twice.yaml", SWEEP + "type: backtest\n")),
             (78, "ahead.yaml:5:17: long_entry: column 14: n of shift(x, n) is -1", "plan",
              bench.file("ahead.yaml", RULES.format("shift(close, -1) > close"))),

@@ -169,7 +169,7 @@ TABLES = (
     # what, file, pattern of a row's name, patterns in tests of which one must be found
     ("message", "proto/msg.def", r"^X\(\d+, (\w+),", (r'\bMSG_{0}\b|"(?i:{0})"',)),
     ("metric", "proto/metric.def", r"^X\((\w+),", (r'\bMETRIC_{0}\b|"(?i:{0})"',)),
-    ("indicator", "shm/indicator/table.c", r'^\s*\{{1,2}\.name = "(\w+)"',
+    ("indicator", "shm/indicator/", r'^\s*\{{1,2}\.name = "(\w+)"',
      (r'"(?:[^"\n]*\b{0}\([^"\n]*|{0})"',)),
     ("strategy", "worker/strategy/named.c", r'^\s*(?:\.name = "|NAMED\()(\w+)[",]',
      (r"\b{0}\b",)),
@@ -226,6 +226,7 @@ def documents(_):
 
 # What cppcheck cannot see: finding, file, why it is none.
 CPPCHECK_IS_WRONG = (
+    ("arrayIndexOutOfBoundsCond", "shm/graph_bind.c", "roles number what there is"),
     ("memleak", "shm/graph_eval.c", "the pointer is kept by memcpy"),
     ("memleak", "supervisor/store/bars_heap.c", "the pointer is kept by memcpy"),
     ("uninitvar", "shm/expr.c", "an expression has at least one node"),

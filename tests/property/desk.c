@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/source.h"
 #include "tests/property/property.h"
 #include "worker/builtin.h"
 #include "worker/driver_reference.h"
@@ -114,7 +115,10 @@ static void make_series(struct made *m, const struct graph *graph)
             continue;
         must(m->n < SERIES_MAX, "too many series", NULL);
         struct series *s = &m->series[m->n];
-        must(graph_compute(graph, n, made_lookup, m, m->tape->rows_n, s->values, &err) == 0,
+        const struct lookup_source lookup = {m->tape->rows_n, m->tape->time_ns, m, made_lookup};
+        const struct graph_source source = lookup_source_of(&lookup);
+        must(graph_compute(graph, &n, 1, &source, SERIES_F64, (void *[]){s->values}, NULL, &err) ==
+                 0,
              graph_key(graph, n), err.text);
         must(strlen(graph_key(graph, n)) < sizeof s->key, "long key", graph_key(graph, n));
         (void)snprintf(s->key, sizeof s->key, "%s", graph_key(graph, n));
@@ -144,38 +148,43 @@ static void make_all_series(struct desk *d, uint32_t n)
 
 /* ---- the plane and the session -------------------------------------------------------------- */
 
-static int make_plane(const struct desk *d)
+static struct plane_writer *make_plane(const struct desk *d)
 {
     static const char *const names[SYMBOLS_MAX] = {"AAA", "BBB", "CCC"};
     static const char *const extra_names[] = {"cash_dividend"};
     const struct subject *s = d->subjects[0];
     struct bars bars[SYMBOLS_MAX];
     const double *extra[SYMBOLS_MAX];
-    uint32_t first_row[SYMBOLS_MAX], symbol[SYMBOLS_MAX * SERIES_MAX], n = 0;
-    const char *keys[SYMBOLS_MAX * SERIES_MAX];
+    uint32_t first_row[SYMBOLS_MAX], n = 0;
+    struct plane_series_plan series[SYMBOLS_MAX * SERIES_MAX];
     for (uint32_t i = 0; i < s->symbols_n; i++) {
         const struct tape *t = &s->tape[i];
         extra[i] = t->dividend;
         bars[i] = (struct bars){names[i], t->rows_n, t->time_ns, t->open,     t->high,  t->low,
                                 t->close, t->volume, 1,          extra_names, &extra[i]};
         first_row[i] = t->first_row;
-        for (uint32_t k = 0; k < d->made[i].n; k++, n++) {
-            symbol[n] = i;
-            keys[n] = d->made[i].series[k].key;
-        }
+        for (uint32_t k = 0; k < d->made[i].n; k++, n++)
+            series[n] = (struct plane_series_plan){i, d->made[i].series[k].key, SERIES_F64};
     }
-    const struct plane_plan plan = {s->symbols_n, bars, first_row, n, symbol, keys, {0, 0}};
-    struct plane_builder *builder;
+    const struct plane_plan plan = {.symbols_n = s->symbols_n,
+                                    .traded_n = s->symbols_n,
+                                    .bars = bars,
+                                    .first_row = first_row,
+                                    .series_n = n,
+                                    .series = series,
+                                    .series_budget_bytes = UINT64_MAX};
+    struct plane_writer *writer;
     struct err err = {0};
-    int fd = -1;
-    must(plane_build(&plan, &builder, &err) == 0, "plane", err.text);
+    must(plane_create(&plan, &writer, &err) == 0, "plane", err.text);
     n = 0;
     for (uint32_t i = 0; i < s->symbols_n; i++)
-        for (uint32_t k = 0; k < d->made[i].n; k++, n++)
-            memcpy(plane_builder_series(builder, n), d->made[i].series[k].values,
-                   s->tape[i].rows_n * sizeof(double));
-    must(plane_seal(builder, &fd, &err) == 0, "plane", err.text);
-    return fd;
+        for (uint32_t k = 0; k < d->made[i].n; k++, n++) {
+            const double *values = d->made[i].series[k].values;
+            uint32_t rows_n = s->tape[i].rows_n;
+            memcpy(plane_place(writer, n), values, rows_n * sizeof(double));
+            plane_publish(writer, n, plane_first_defined(SERIES_F64, values, rows_n));
+        }
+    return writer;
 }
 
 struct desk *desk_open(const struct subject *const *subjects, uint32_t n)
@@ -190,7 +199,7 @@ struct desk *desk_open(const struct subject *const *subjects, uint32_t n)
     d->slot = (struct slot){0};
     d->arena = (struct arena){0};
     make_all_series(d, n);
-    int fd = make_plane(d);
+    struct plane_writer *writer = make_plane(d);
     for (uint32_t i = 0; i < n; i++)
         specs[i] = subjects[i]->spec;
     struct run_spec run = {.profile = subjects[0]->profile,
@@ -200,8 +209,9 @@ struct desk *desk_open(const struct subject *const *subjects, uint32_t n)
                            .container_suffix = "20260101_120000",
                            .strategies_n = n,
                            .strategies = specs};
-    must(session_init(&d->session, &run, fd, &d->slot, &err) == 0, "session", err.text);
-    (void)close(fd);
+    must(session_init(&d->session, &run, plane_writer_fds(writer), &d->slot, &err) == 0, "session",
+         err.text);
+    plane_writer_destroy(writer);
     return d;
 }
 
@@ -340,10 +350,14 @@ static void keep_said(struct record *r, struct desk *d, const struct subject *s)
     must(graph_create(&graph) == 0, "graph", NULL);
     for (int i = 0; i < 4; i++) {
         uint32_t node = *rules[i] ? add_rule(graph, rules[i], &env) : 0;
-        for (uint32_t k = 0; k < r->symbols_n && *rules[i]; k++)
-            must(graph_eval_bits(graph, node, made_lookup, &d->made[r->symbol_idx[k]],
-                                 record_tape(r, k)->rows_n, r->said[k][i], NULL, &err) == 0,
-                 rules[i], err.text);
+        for (uint32_t k = 0; k < r->symbols_n && *rules[i]; k++) {
+            const struct tape *t = record_tape(r, k);
+            const struct lookup_source lookup = {t->rows_n, t->time_ns, &d->made[r->symbol_idx[k]],
+                                                 made_lookup};
+            const struct graph_source source = lookup_source_of(&lookup);
+            must(graph_eval_bits(graph, node, &source, r->said[k][i], NULL, &err) == 0, rules[i],
+                 err.text);
+        }
     }
     graph_destroy(graph);
 }

@@ -202,7 +202,8 @@ bool fields_are_complete(void)
     static const unsigned bytes_of[] = {[FIELD_U8] = 1, [FIELD_U32] = 4, [FIELD_F64] = 8};
     struct combo blank = {0};
     struct buf b = {0};
-    size_t expected = 8 + 8 + 4 + 4 + 4; /* numbers, strategy, symbol, number of parameters */
+    /* numbers, strategy, symbol, history, number of parameters */
+    size_t expected = 8 + 8 + 4 + 4 + 4 + 4;
     for (unsigned i = 0; i < fields_n; i++)
         expected += bytes_of[fields[i].type];
     combo_encode(&b, &blank);

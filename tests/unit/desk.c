@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For tests: a session over random bars. */
 #include "tests/unit/desk.h"
+#include "shm/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,8 +119,12 @@ static void make_series(struct made *m, const struct graph *graph)
             continue;
         cr_assert_lt(m->n, SERIES_MAX);
         double *values = malloc((m->columns->rows_n + 1) * sizeof *values);
-        cr_assert_eq(graph_compute(graph, n, made_lookup, m, m->columns->rows_n, values, &err), 0,
-                     "%s", err.text);
+        const struct lookup_source lookup = {m->columns->rows_n, m->columns->time_ns, m,
+                                             made_lookup};
+        const struct graph_source source = lookup_source_of(&lookup);
+        cr_assert_eq(
+            graph_compute(graph, &n, 1, &source, SERIES_F64, (void *[]){values}, NULL, &err), 0,
+            "%s", err.text);
         (void)snprintf(m->key[m->n], sizeof m->key[0], "%s", graph_key(graph, n));
         m->values[m->n++] = values;
     }
@@ -149,33 +154,36 @@ static struct bars bars_of(const struct column_set *c, uint32_t s)
                          .volume = c->volume};
 }
 
-static int plane_of(const struct desk *d, struct made *made)
+static struct plane_writer *plane_of(const struct desk *d, struct made *made)
 {
     struct bars bars[SYMBOLS_MAX];
-    uint32_t first_row[SYMBOLS_MAX], symbol[SYMBOLS_MAX * SERIES_MAX], n = 0;
-    const char *keys[SYMBOLS_MAX * SERIES_MAX];
-    struct plane_builder *builder;
+    uint32_t first_row[SYMBOLS_MAX], n = 0;
+    struct plane_series_plan series[SYMBOLS_MAX * SERIES_MAX];
+    struct plane_writer *writer;
     struct err err = {0};
-    int fd;
     for (uint32_t s = 0; s < d->symbols_n; s++) {
         bars[s] = bars_of(d->columns[s], s);
         first_row[s] = d->columns[s]->first_row;
-        for (uint32_t i = 0; i < made[s].n; i++, n++) {
-            symbol[n] = s;
-            keys[n] = made[s].key[i];
-        }
+        for (uint32_t i = 0; i < made[s].n; i++, n++)
+            series[n] = (struct plane_series_plan){s, made[s].key[i], SERIES_F64};
     }
-    const struct plane_plan plan = {d->symbols_n, bars, first_row, n, symbol, keys, {0, 0}};
-    cr_assert_eq(plane_build(&plan, &builder, &err), 0, "%s", err.text);
+    const struct plane_plan plan = {.symbols_n = d->symbols_n,
+                                    .traded_n = d->symbols_n,
+                                    .bars = bars,
+                                    .first_row = first_row,
+                                    .series_n = n,
+                                    .series = series,
+                                    .series_budget_bytes = UINT64_MAX};
+    cr_assert_eq(plane_create(&plan, &writer, &err), 0, "%s", err.text);
     n = 0;
     for (uint32_t s = 0; s < d->symbols_n; s++)
         for (uint32_t i = 0; i < made[s].n; i++, n++) {
-            memcpy(plane_builder_series(builder, n), made[s].values[i],
-                   d->columns[s]->rows_n * sizeof(double));
+            uint32_t rows_n = d->columns[s]->rows_n;
+            memcpy(plane_place(writer, n), made[s].values[i], rows_n * sizeof(double));
+            plane_publish(writer, n, plane_first_defined(SERIES_F64, made[s].values[i], rows_n));
             free(made[s].values[i]);
         }
-    cr_assert_eq(plane_seal(builder, &fd, &err), 0, "%s", err.text);
-    return fd;
+    return writer;
 }
 
 /* Makes the plane with every series that the combinations name, and the session over it. */
@@ -194,15 +202,16 @@ void desk_open(struct desk *d)
         add_dividends(&made[s]);
     }
     graph_destroy(graph);
-    int fd = plane_of(d, made);
+    struct plane_writer *writer = plane_of(d, made);
     struct run_spec run = {.profile = PROFILE_NATIVE,
                            .periods_per_year = 252,
                            .container_prefix = "test",
                            .container_suffix = "20260101_120000",
                            .strategies_n = d->specs_n,
                            .strategies = d->specs};
-    cr_assert_eq(session_init(&d->session, &run, fd, &d->slot, &err), 0, "%s", err.text);
-    (void)close(fd);
+    cr_assert_eq(session_init(&d->session, &run, plane_writer_fds(writer), &d->slot, &err), 0, "%s",
+                 err.text);
+    plane_writer_destroy(writer);
 }
 
 void desk_close(struct desk *d)

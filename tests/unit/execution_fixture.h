@@ -86,8 +86,11 @@ static inline void sim_set_view(struct sim *m, uint32_t s, uint32_t rows_n, bool
 /* Configuration and bars are set before. */
 static inline void sim_open(struct sim *m, uint32_t symbols_n, uint32_t steps_n)
 {
-    m->plane = (struct plane){
-        .symbols_n = symbols_n, .steps_n = steps_n, .clock_ns = m->clock, .symbol = m->view};
+    m->plane = (struct plane){.symbols_n = symbols_n,
+                              .traded_n = symbols_n,
+                              .steps_n = steps_n,
+                              .clock_ns = m->clock,
+                              .symbol = m->view};
     cr_assert_eq(market_create(&m->plane, COMBO_ALL_SYMBOLS, &m->market), 0);
     m->account = (struct account){.symbols_n = symbols_n, .pos = m->pos, .mark_px = m->mark_px};
     account_init(&m->account, m->combo.portfolio.initial_capital, m->combo.portfolio.leverage);

@@ -10,11 +10,13 @@
 #include <criterion/criterion.h>
 
 #include "shm/graph.h"
+#include "shm/source.h"
 
 #define FRAME_SERIES_MAX 512
 
 struct frame {
     uint32_t rows_n;
+    const int64_t *time_ns;
     uint32_t series_n;
     char *key[FRAME_SERIES_MAX];
     double *series[FRAME_SERIES_MAX];
@@ -50,7 +52,7 @@ static inline void frame_fini(struct frame *f)
     *f = (struct frame){0};
 }
 
-/* A series_lookup_fn over a frame. */
+/* For lookup_source. */
 static inline const double *frame_lookup(void *ctx, const char *key, uint32_t *ret_first_defined)
 {
     struct frame *f = ctx;
@@ -63,18 +65,26 @@ static inline const double *frame_lookup(void *ctx, const char *key, uint32_t *r
     return NULL;
 }
 
+static inline struct lookup_source frame_lookup_of(struct frame *f)
+{
+    return (struct lookup_source){f->rows_n, f->time_ns, f, frame_lookup};
+}
+
 /* Computes the graph's series that the frame lacks. */
 static inline void frame_compute(struct frame *f, const struct graph *graph)
 {
     uint32_t first;
     struct err err = {0};
     double *out = malloc((f->rows_n + 1) * sizeof(double));
+    void *outs[] = {out};
+    const struct lookup_source lookup = frame_lookup_of(f);
+    const struct graph_source source = lookup_source_of(&lookup);
     for (uint32_t n = 0; n < graph_nodes_n(graph); n++) {
         const char *key = graph_key(graph, n);
         if (!graph_is_series(graph, n) || graph_is_column(graph, n) || frame_lookup(f, key, &first))
             continue;
-        cr_assert_eq(graph_compute(graph, n, frame_lookup, f, f->rows_n, out, &err), 0, "%s: %s",
-                     key, err.text);
+        cr_assert_eq(graph_compute(graph, &n, 1, &source, SERIES_F64, outs, NULL, &err), 0,
+                     "%s: %s", key, err.text);
         frame_add(f, key, out);
     }
     free(out);
@@ -101,8 +111,9 @@ static inline uint32_t frame_eval(struct frame *f, const char *text, double *out
     struct err err = {0};
     uint32_t node = 0, first = 0;
     struct graph *graph = frame_bind(f, text, NULL, &node);
-    cr_assert_eq(graph_eval(graph, node, frame_lookup, f, f->rows_n, out, &first, &err), 0,
-                 "%s: %s", text, err.text);
+    const struct lookup_source lookup = frame_lookup_of(f);
+    const struct graph_source source = lookup_source_of(&lookup);
+    cr_assert_eq(graph_eval(graph, node, &source, out, &first, &err), 0, "%s: %s", text, err.text);
     graph_destroy(graph);
     return first;
 }

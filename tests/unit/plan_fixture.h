@@ -111,3 +111,17 @@ static inline struct series_plan *series_of(const struct config *config, uint32_
     cr_assert_eq(rc, 0, "%s", err.text);
     return plan;
 }
+
+/* With conditions. */
+static inline struct series_plan *whole_series_of(const struct config *config, uint32_t symbols_n)
+{
+    const struct series_plan_options options = {.config = config,
+                                                .describe = &describe,
+                                                .bars = bars,
+                                                .symbols_n = symbols_n,
+                                                .most = 100000,
+                                                .wants_conditions = true};
+    struct series_plan *plan = NULL;
+    cr_assert_eq(series_plan_create(&options, &plan, &err), 0, "%s", err.text);
+    return plan;
+}

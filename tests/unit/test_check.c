@@ -30,7 +30,7 @@ static void make_bars(void)
         prices[3][i] = close;
         prices[4][i] = (double)check_random_below(&random, 10);
     }
-    range = (struct range){.symbols_n = 1, .warm_up_rows = {5}};
+    range = (struct range){.symbols_n = 1, .all_n = 1, .warm_up_rows = {5}};
     range.cut[0] = (struct bars){.symbol = "X",
                                  .rows_n = BARS,
                                  .time_ns = time_ns,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/cli/catalog.h"
 #include "supervisor/cli/common.h"
 #include "supervisor/cli/options.h"
 
@@ -297,10 +298,9 @@ Test(cli, every_option_names_commands_that_exist)
     }
 }
 
-static const char *read_doc(void)
+static const char *read_doc(const char *path)
 {
     static char text[1 << 18];
-    const char *path = ADMF_SOURCE "/docs/CLI.md";
     FILE *file = fopen(path, "r");
     cr_assert_not_null(file, "%s", path);
     size_t n = fread(text, 1, sizeof text - 1, file);
@@ -311,7 +311,7 @@ static const char *read_doc(void)
 
 Test(cli, every_command_and_every_option_is_documented)
 {
-    const char *doc = read_doc();
+    const char *doc = read_doc(ADMF_SOURCE "/docs/CLI.md");
     char wanted[128];
     for (unsigned i = 0; i < cli_commands_n; i++) {
         snprintf(wanted, sizeof wanted, "## admf %s\n", cli_commands[i].name);
@@ -324,4 +324,16 @@ Test(cli, every_command_and_every_option_is_documented)
         cr_expect_not_null(strstr(doc, cli_options[i].what), "--%s: %s", cli_options[i].name,
                            cli_options[i].what);
     }
+}
+
+Test(cli, the_page_of_indicators_is_that_of_the_table)
+{
+    struct buf page = {0};
+    const char *doc = read_doc(ADMF_SOURCE "/docs/INDICATORS.md");
+    catalog_indicators_doc(&page);
+    buf_append(&page, "", 1);
+    cr_assert_not(page.failed);
+    cr_expect_str_eq(doc, (const char *)page.data,
+                     "write it anew: admf catalog indicators --format md > docs/INDICATORS.md");
+    buf_fini(&page);
 }

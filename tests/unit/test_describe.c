@@ -94,7 +94,7 @@ Test(describe, bad_answers_are_errors_with_a_name)
         {"dies", "kill -SEGV $$", "ended by signal 11", ERR_BUG},
         {"says nothing", "exit 0", "not JSON", ERR_BUG},
         {"says garbage", "echo '{\"engine\": nonsense'", "not JSON at line 1", ERR_BUG},
-        {"talks too long", "head -c 5000000 /dev/zero", "more than 4 MiB", ERR_BUG},
+        {"talks too long", "head -c 5000000 /dev/zero", "longer than 4 MiB", ERR_BUG},
         {"another version", "echo '{\"engine\":\"9.9\\\\u001b[31m\",\"components\":[]}'",
          "is version 9.9", ERR_SYSTEM},
         {"no components", "echo '" ANSWER("") "'", "`components` is not a list", ERR_BUG},

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/normal.h"
 #include "worker/metrics/order.h"
 

@@ -65,8 +65,8 @@ static const struct {
     {"sma(,3)", 5, "found ','"},
     {"smma(close, 3)", 1, "did you mean 'sma'"},
     {"crosses_abov(close, 3)", 1, "did you mean 'crosses_above'"},
-    {"dema(close, 3)", 1, "did you mean 'ema'"},
-    {"ht_trendline(close)", 1, "unknown function"},
+    {"emaa(close, 3)", 1, "did you mean 'ema'"},
+    {"no_such_trend(close)", 1, "unknown function"},
     {"abs(close)", 1, "unknown function"},
     {"1 + close(3)", 5, "shift(close, n)"},
     {"sma(close, 3).upper", 14, "one output"},
@@ -90,8 +90,28 @@ static const struct {
     {"shift(close, 1.5)", 14, "is 1.5"},
     {"shift(5, -1)", 10, "is -1"},
     {"close.x", 6, "found '.'"},
-    {"SPX:close > 3", 1, "'SPX:close'"},
-    {"3 < close@1d", 5, "'close@1d'"},
+    {"SPX:5 > 3", 5, "a column or a function behind"},
+    {"SPX: > 3", 6, "found '>'"},
+    {"SPX:QQQ:close > 1", 5, "found 'QQQ:'"},
+    {"SPX:and > 1", 5, "found 'and'"},
+    {"\"BRK B\":close > 1", 1, "is not the name of a symbol"},
+    {"\"\":close > 1", 1, "is not the name of a symbol"},
+    {"_x:close > 1", 1, "is not the name of a symbol"},
+    {"\"SPX\" > 1", 1, "found '\"'"},
+    {"`SPX:close > 1", 1, "found '`'"},
+    {"close@ > 1", 7, "is no timeframe"},
+    {"close@1x > 1", 7, "'1x' is no timeframe"},
+    {"close@0d > 1", 7, "is no timeframe"},
+    {"close@01d > 1", 7, "is no timeframe"},
+    {"close@123456m > 1", 7, "is no timeframe"},
+    {"close@1D > 1", 7, "did you mean '1d'"},
+    {"1 < rsi(close,14)@daily", 19, "did you mean '1d'"},
+    {"close@1d@1h > 1", 9, "second timeframe"},
+    {"5@1d > close", 2, "a number has no timeframe"},
+    {"close @ 1d > 1", 8, "is no timeframe"},
+    {"@1d", 1, "found '@'"},
+    {"shift(close, 1@1d)", 15, "a number has no timeframe"},
+    {"sma(close, close@1d)", 12, "the same for all bars"},
     {"and", 1, "found 'and'"},
     {"close > or", 9, "found 'or'"},
     {"close > 1 not open", 11, "found 'not'"},
@@ -196,6 +216,8 @@ static const struct {
     {"sma(fast, 3) > 1", "sma needs bars"},
     {"crosses_above(fast, slow)", "a crossing needs bars"},
     {"shift(fast, 1) > 2", "shift needs bars"},
+    {"fast@1d > 2", "needs bars"},
+    {"SPX:fast > 2", "needs bars"},
 };
 
 Test(expr, scalars_refuse_series_and_unknown_names)
@@ -283,9 +305,10 @@ Test(expr, more_names_than_fit_are_refused)
 Test(expr, damaged_text_is_parsed_or_refused)
 {
     static const char good[] =
-        "crosses_above(sma(close, fast), ema(hlc3, 2*slow)) and not bbands(close,20,2,2).lower "
+        "crosses_above(SPX:sma(close, fast)@1d, ema(hlc3@15m, 2*slow)) and not "
+        "bbands(close,20,2,2).lower "
         ">= -shift(close, 3) + 1.5e-3 / (open - .5) or macd(close,12,26,9).hist != 0";
-    static const char odd[] = "()+-*/<>=!.,:@ e09az_\x01\xff\n\"";
+    static const char odd[] = "()+-*/<>=!.,:@ e09az_^`\x01\xff\n\"";
     struct err err = {0};
     char text[sizeof(good)];
     for (size_t cut = 0; cut < sizeof(good); cut++) {

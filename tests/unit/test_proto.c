@@ -39,9 +39,20 @@ static struct strategy_spec strategies[2] = {
      .short_limit = "high + 1",
      .short_stop = "low - 1"},
 };
+static struct library_spec libraries[1] = {{"/opt/mine.so"}};
 static const struct setup setup_in = {
     ROLE_SERVICE,
-    {PROFILE_BACKTESTING_PY, NAN, 0.02, 42, "opt", "20260101_120000", 2, strategies},
+    {PROFILE_BACKTESTING_PY,
+     NAN,
+     0.02,
+     42,
+     {0.01, 9},
+     "opt",
+     "20260101_120000",
+     2,
+     strategies,
+     1,
+     libraries},
 };
 
 static struct trade trades[2] = {

@@ -234,7 +234,7 @@ Test(schema, every_field_of_a_combinations_configuration_has_a_key)
             bool has_key = false;
             for (size_t i = 0; (row = schema_row_at(i)); i++)
                 has_key |= row->place == PLACE_TOP && row->kind != SCHEMA_ABSENT &&
-                           row->write != write_cost && row->offset <= at &&
+                           row->write != write_parts && row->offset <= at &&
                            at < row->offset + row->width;
             cr_expect(has_key || !is_sent(at), "byte %zu of struct combo has no key", at);
         }

@@ -175,6 +175,15 @@ static const struct {
     {"shift(shift(max(high,n), f ),1e0 + n) > 1",
      {"shift(close,1e0 + n)", "shift(close, f )", "max(high,n)"}},
     {"not (atr( n ) > 2)", {"atr( n )"}},
+    {"SPX:sma(close,n) > rsi(close,n)@1d", {"SPX:sma(close,n)", "rsi(close,n)@1d"}},
+    {"macd(close,12,26,9).hist @ 4h > 0", {"macd(close,12,26,9).hist @ 4h"}},
+    {"^GSPC:(sma(close,n) - sma(open,3))@1w > 0",
+     {"^GSPC:(sma(close,n))@1w", "^GSPC:(sma(open,3))@1w"}},
+    {"\"BRK-B\":close > `A=F`:max(high,n)", {"\"BRK-B\":close", "`A=F`:max(high,n)"}},
+    {"(shift(max(high,n),k) > close)@1d",
+     {"(shift(close,k))@1d", "(max(high,n))@1d", "(k)@1d", "(close)@1d"}},
+    {"SPX:(close > open and not low > 1) or close @ 4h > 1e5",
+     {"SPX:(close)", "SPX:(open)", "SPX:(low)", "close @ 4h"}},
 };
 
 Test(series, a_rule_is_cut_into_its_outermost_indicators)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "proto/units.h"
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/stats.h"
 
 #define WEEKEND_SHARE (2.0 / 7 * 0.6) /* above it, the market trades at weekends */

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "proto/units.h"
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/stats.h"
 
 #define MONTH_DAYS_MAX 31

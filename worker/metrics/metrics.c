@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "proto/units.h"
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/stats.h"
 
 #define YEAR_NS (365.25 * 86400e9)

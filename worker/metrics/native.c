@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "proto/units.h"
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/normal.h"
 #include "worker/metrics/stats.h"
 

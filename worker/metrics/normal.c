@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 
 #define SQRT_2PI   0x1.40d931ff62706p+1
 #define TAIL       3   /* beyond it, the fraction */

@@ -6,7 +6,7 @@
  * the metric is undefined here. */
 #include <math.h>
 
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/normal.h"
 #include "worker/metrics/stats.h"
 

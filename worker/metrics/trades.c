@@ -2,7 +2,7 @@
 /* Figures of the closed trades. */
 #include <math.h>
 
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/stats.h"
 
 /* The first walk over the trades: everything but the deviation. */

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "proto/units.h"
-#include "worker/metrics/exact.h"
+#include "shm/exact.h"
 #include "worker/metrics/stats.h"
 
 #define YEAR_DAYS 365

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "shm/plane_source.h"
 #include "worker/builtin.h"
 #include "worker/container.h"
 #include "worker/risk/risk.h"
@@ -47,15 +48,12 @@ static int rules_configure(void *self, const struct combo *combo, const struct s
     return 0;
 }
 
-struct lookup {
-    const struct plane *plane;
-    uint32_t symbol_idx;
-};
-
-static const double *lookup_series(void *ctx, const char *key, uint32_t *ret_first_defined)
+/* What the rules see of symbol s. */
+static struct plane_source source_of(const struct rules_state *r, uint32_t s)
 {
-    const struct lookup *l = ctx;
-    return plane_series(l->plane, l->symbol_idx, key, ret_first_defined);
+    return (struct plane_source){.plane = r->market->plane,
+                                 .symbol_idx = r->market->symbol_idx[s],
+                                 .hides_series = r->market->is_altered};
 }
 
 /* First step at which `row` of symbol s is reached. */
@@ -92,10 +90,11 @@ static void note_warm_up(struct rules_state *r, uint32_t s, uint32_t first_defin
 
 static int evaluate_condition(struct rules_state *r, uint32_t s, enum rule rule, struct err *err)
 {
-    struct lookup lookup = {r->market->plane, r->market->symbol_idx[s]};
-    uint32_t rows_n = r->market->symbol[s]->bars.rows_n, first_defined = 0;
-    int e = graph_eval_bits(r->program->graph, r->node[rule], lookup_series, &lookup, rows_n,
-                            r->values[s].of[rule], &first_defined, err);
+    const struct plane_source seen = source_of(r, s);
+    const struct graph_source source = plane_source_of(&seen);
+    uint32_t first_defined = 0;
+    int e = graph_eval_bits(r->program->graph, r->node[rule], &source, r->values[s].of[rule],
+                            &first_defined, err);
     if (e == 0)
         note_warm_up(r, s, first_defined);
     return e;
@@ -136,22 +135,36 @@ static int evaluate_conditions(struct rules_state *r, uint32_t s, struct arena *
     return 0;
 }
 
-/* A series is read where it stands, in the plane; anything else is evaluated for all rows. */
+/* A series of the symbol's own rows as it stands in the plane; NULL where that is not doubles. */
+static const double *stored_price(const struct graph *graph, uint32_t node,
+                                  const struct graph_source *source, uint32_t *ret_first_defined)
+{
+    struct graph_info info;
+    struct series_view view;
+    graph_info(graph, node, &info);
+    if (!info.is_series || info.clock != 0 ||
+        !source->series(source->ctx, graph_clock(graph, 0), info.local_key, &view) ||
+        view.dtype != SERIES_F64)
+        return NULL;
+    *ret_first_defined = view.first_defined;
+    return view.values;
+}
+
+/* A series is read where it stands; anything else is evaluated for all rows. */
 static int evaluate_price(struct rules_state *r, uint32_t s, enum rule rule, struct arena *arena,
                           struct err *err)
 {
-    struct lookup lookup = {r->market->plane, r->market->symbol_idx[s]};
+    const struct plane_source seen = source_of(r, s);
+    const struct graph_source source = plane_source_of(&seen);
     const struct graph *graph = r->program->graph;
     const double **price = &r->values[s].price[rule - RULE_CONDITION_N];
     uint32_t rows_n = r->market->symbol[s]->bars.rows_n, first_defined = 0;
-    if (graph_is_series(graph, r->node[rule]))
-        *price = lookup_series(&lookup, graph_key(graph, r->node[rule]), &first_defined);
+    *price = stored_price(graph, r->node[rule], &source, &first_defined);
     if (!*price) {
         double *values = arena_take(arena, (rows_n + 1) * sizeof *values);
         if (!values)
             return -ENOMEM;
-        int e = graph_eval(graph, r->node[rule], lookup_series, &lookup, rows_n, values,
-                           &first_defined, err);
+        int e = graph_eval(graph, r->node[rule], &source, values, &first_defined, err);
         if (e < 0)
             return e;
         *price = values;
